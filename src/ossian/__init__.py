@@ -1,0 +1,3 @@
+"""Ossian: gpt-oss on your own machine."""
+
+__version__ = "0.1.0"

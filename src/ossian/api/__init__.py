@@ -1,0 +1,1 @@
+"""The front doors: each turns its wire format into a request and writes events back out."""

@@ -1,0 +1,186 @@
+"""The vocabulary: what is asked, what is answered, and who can answer. Pure frozen values; knows nothing else."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+Reasoning = Literal["low", "medium", "high"]
+StopReason = Literal["stop", "length"]
+
+MODEL_CAPABILITIES = ("completion", "tools", "insert", "vision", "audio", "embedding", "thinking", "image")
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of an offered function. `arguments` is JSON text as the model wrote it; a message holds it, and it is an event."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation.
+
+    `thinking` and `calls` belong to the assistant; `call_id` and `name` (of the tool) to a tool's result.
+    """
+
+    role: Role
+    content: str = ""
+    thinking: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call. `parameters` is a JSON schema of an object, kept as it was sent."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn. None means: the model's own default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    typical_p: float | None = None
+    repeat_penalty: float | None = None
+    repeat_last_n: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What any front door asks of any model.
+
+    think            False: no thinking is made or shown
+    max_tokens       bound on all that is written, thinking included; None: up to the context
+    context          tokens of context the caller wants (Ollama's num_ctx); None: what the machine gives
+    keep_alive       seconds to stay loaded afterwards; negative: for ever; None: the setting
+    format           None, "json", or a JSON schema that the final answer must satisfy
+    A last message of the assistant is a prefill: the model goes on from there.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    reasoning: Reasoning = "medium"
+    think: bool = True
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    sampling: Sampling = Sampling()
+    context: int | None = None
+    keep_alive: float | None = None
+    format: Literal["json"] | Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """Raw text to be continued, without any conversation around it."""
+
+    model: str
+    prompt: str
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    sampling: Sampling = Sampling()
+    context: int | None = None
+    keep_alive: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """A piece of the chain of thought."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One passage of a document that the answer cites."""
+
+    path: str
+    first_line: int
+    last_line: int
+    page: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The passages that stood in the prompt, in the order of their numbers."""
+
+    passages: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost. Counts are tokens; `prompt_tokens` includes `cached_tokens`; times are seconds."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    load_seconds: float = 0.0
+    prompt_seconds: float = 0.0
+    completion_seconds: float = 0.0
+    total_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of an answer; always the last event."""
+
+    reason: StopReason
+    usage: Usage
+
+
+Event = Thinking | Text | ToolCall | Sources | Done
+Events = AsyncGenerator[Event, None]
+"""Whoever opens it closes it: that is how a hang-up travels down to the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a loaded model is and serves. `context` is what is served, in tokens; `size` is bytes in memory."""
+
+    name: str
+    context: int
+    size: int
+    size_on_gpu: int = 0
+    capabilities: tuple[str, ...] = ()
+
+
+class Model(Protocol):
+    """Anything that answers: a local engine, a remote server, a script that recites."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    def chat(self, request: ChatRequest) -> Events:
+        """Answer a conversation. Raises ContextTooLong before the first event when it does not fit."""
+        ...
+
+    def complete(self, request: CompletionRequest) -> Events:
+        """Continue raw text: Text events, then Done."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector of floats per text."""
+        ...

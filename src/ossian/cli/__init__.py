@@ -1,0 +1,49 @@
+"""The command line: the table of all commands. Everything but `serve` and `doctor` goes over HTTP."""
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from ossian import __version__
+from ossian.cli.doctor import doctor_command
+from ossian.cli.models import list_command, ps_command, pull_command, show_command, stop_command
+from ossian.cli.run import run_command
+from ossian.cli.serve import serve_command
+from ossian.cli.terminal import complain
+from ossian.errors import OssianError
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "serve": serve_command,
+    "run": run_command,
+    "pull": pull_command,
+    "list": list_command,
+    "ls": list_command,
+    "ps": ps_command,
+    "show": show_command,
+    "stop": stop_command,
+    "doctor": doctor_command,
+}
+HIDDEN = ("ls",)
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="gpt-oss on your own machine.")
+for name, command in COMMANDS.items():
+    app.command(name, hidden=name in HIDDEN)(command)
+
+
+@app.callback(invoke_without_command=True)
+def ossian(version: bool = typer.Option(False, "--version", "-v", help="Print the version.")) -> None:
+    if version:
+        print(f"ossian version is {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run a command; an error of ours becomes a sentence and the exit status 1."""
+    try:
+        app()
+    except OssianError as error:
+        complain(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

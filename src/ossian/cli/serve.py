@@ -1,0 +1,60 @@
+"""`ossian serve`: put the parts together and listen."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ossian.api.serve import refuse_open_door, serve
+from ossian.cli.port import find_listener, is_taken, port_taken
+from ossian.cli.script import read_script
+from ossian.cli.terminal import settings_of, talk
+from ossian.engines.fake import FAKE_FILE, FakeModel, find_fake
+from ossian.engines.local import start_local
+from ossian.engines.pool import LoadedModel, Pool
+from ossian.settings import Settings
+from ossian.store.catalogue import Catalogue, ModelFile
+
+Models = Callable[[], Sequence[ModelFile]]
+
+
+def serve_command(
+    fake: Annotated[bool, typer.Option("--fake", help="Serve a model that recites, for tests.")] = False,
+    script: Annotated[Path | None, typer.Option(help="JSON replies for --fake; see docs/reference.md.")] = None,
+    pause: Annotated[float, typer.Option(help="Seconds before each word of --fake.")] = 0.0,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log every request.")] = False,
+) -> None:
+    """Listen at OSSIAN_HOST (127.0.0.1:11434) for Ollama's and OpenAI's clients."""
+    settings = settings_of()
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    logging.getLogger("httpcore2").setLevel(logging.WARNING)
+    refuse_open_door(settings)
+    if is_taken(settings.address):
+        raise port_taken(settings, find_listener(settings))
+    pool, models = build_fake(settings, script, pause) if fake else build_pool(settings)
+    asyncio.run(serve(settings, pool, models, ready=lambda url: talk(f"Ossian is running at {url}  (Ctrl+C ends it)")))
+
+
+def build_pool(settings: Settings) -> tuple[Pool, Models]:
+    """The models of this disk, each in a process of its own when it is asked for."""
+    catalogue = Catalogue(settings.models)
+
+    async def start(file: ModelFile, context: int) -> LoadedModel:
+        return await start_local(file, context, settings)
+
+    return Pool(settings, catalogue.find, start), catalogue.list
+
+
+def build_fake(settings: Settings, script: Path | None, pause: float) -> tuple[Pool, Models]:
+    """One model that recites."""
+    model = FakeModel(read_script(script) if script else (), pause)
+
+    async def start(file: ModelFile, context: int) -> LoadedModel:
+        model.alive = True
+        return model
+
+    return Pool(settings, find_fake, start), lambda: [FAKE_FILE]

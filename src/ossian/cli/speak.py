@@ -1,0 +1,105 @@
+"""Ask over /api/chat and show the answer while it comes: thinking dim, the answer plain, figures at the end."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.text import Text
+
+from ossian.cli.client import Client
+from ossian.cli.terminal import err, out
+
+NS = 1_000_000_000
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to ask and what to show. None leaves a thing to the server."""
+
+    think: bool | str | None = None
+    show_thinking: bool = True
+    verbose: bool = False
+    format: str | None = None
+    keep_alive: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def request_body(model: str, messages: Sequence[Message], manner: Manner) -> dict[str, Any]:
+    """The body of /api/chat; what the person did not set is left out."""
+    wanted = {
+        "think": manner.think,
+        "format": manner.format,
+        "keep_alive": manner.keep_alive,
+        "options": manner.options or None,
+    }
+    return {"model": model, "messages": list(messages)} | {k: v for k, v in wanted.items() if v is not None}
+
+
+def answer_aloud(client: Client, model: str, messages: Sequence[Message], manner: Manner) -> Message:
+    """Show an answer as it comes and give it back as a message. Ctrl+C stops the model; what came is kept."""
+    answer: Message = {"role": "assistant", "content": "", "thinking": ""}
+    shown = Shown(manner.show_thinking)
+    try:
+        with closing(client.stream("/api/chat", request_body(model, messages, manner))) as steps:
+            for step in steps:
+                for part in ("thinking", "content"):
+                    text = step["message"].get(part) or ""
+                    answer[part] += text
+                    shown.show(part, text)
+                if step["done"] and manner.verbose:
+                    shown.end()
+                    err.print(figures(step), style="dim", markup=False)
+    except KeyboardInterrupt:
+        err.print("\n(stopped)", style="dim")
+    shown.end()
+    return answer
+
+
+class Shown:
+    """What stands on the screen: whether a line of thinking is open, whether the answer has begun."""
+
+    def __init__(self, show_thinking: bool) -> None:
+        self._show_thinking = show_thinking
+        self._open = ""
+
+    def show(self, part: str, text: str) -> None:
+        """Print a piece. Thinking goes to stderr, so that a pipe gets the answer only."""
+        if not text or (part == "thinking" and not self._show_thinking):
+            return
+        if self._open == "thinking" and part == "content":
+            err.print("\n")
+        self._open = part
+        if part == "thinking":
+            err.print(Text(text, style="dim italic"), end="")
+        else:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    def end(self) -> None:
+        """Close the last line."""
+        if self._open:
+            (out if self._open == "content" else err).print()
+        self._open = ""
+
+
+def figures(final: dict[str, Any]) -> str:
+    """What an answer cost, from the last line of the stream.
+
+    >>> print(figures({"prompt_eval_count": 120, "prompt_eval_duration": NS, "eval_count": 30, "eval_duration": NS,
+    ...                "total_duration": 3 * NS, "load_duration": NS, "ossian_cached_tokens": 100}))
+    total 3.0 s, load 1.0 s
+    read  120 tokens, 100 of them from the cache, 20 at 20.0 tokens/s
+    wrote 30 tokens at 30.0 tokens/s
+    """
+    seconds = {name: final.get(f"{name}_duration", 0) / NS for name in ("total", "load", "prompt_eval", "eval")}
+    read, wrote = final.get("prompt_eval_count", 0), final.get("eval_count", 0)
+    cached = final.get("ossian_cached_tokens", 0)
+    return (
+        f"total {seconds['total']:.1f} s, load {seconds['load']:.1f} s\n"
+        f"read  {read} tokens, {cached} of them from the cache, "
+        f"{read - cached} at {(read - cached) / max(seconds['prompt_eval'], 1e-9):.1f} tokens/s\n"
+        f"wrote {wrote} tokens at {wrote / max(seconds['eval'], 1e-9):.1f} tokens/s"
+    )

@@ -1,0 +1,81 @@
+"""The program inside a model's own process: llama.cpp's server on a unix socket. Lives and dies with its parent.
+
+    python -m ossian.engines.child '{"model": "/x.gguf", "socket": "/run/x.sock", "context": 65536, …}'
+
+Its standard input is a pipe from the parent that nothing is ever written to: when it closes, the parent is gone.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
+BATCH_TOKENS = 512
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends (Linux; elsewhere the pipe does it)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def exit_when_parent_closes_the_pipe(children: list[subprocess.Popen[bytes]]) -> None:
+    def wait_for_the_end() -> None:
+        while os.read(0, 4096):
+            pass
+        for child in children:
+            child.kill()
+        os._exit(0)
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+
+
+def serve_with_wheel(spec: dict[str, Any]) -> None:
+    """Serve through the `xllamacpp` wheel. Returns never; a model that cannot be loaded raises."""
+    import xllamacpp
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = spec["model"]
+    parameters.hostnames = [spec["socket"]]
+    parameters.n_ctx = spec["context"] * spec["parallel"]
+    parameters.n_parallel = spec["parallel"]
+    parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = spec["threads"]
+    parameters.embedding = spec["embedding"]
+    parameters.endpoint_slots = parameters.endpoint_props = True
+    parameters.slot_save_path = spec["slots"]
+    parameters.ui = parameters.use_jinja = parameters.warmup = False
+    parameters.verbosity = 1
+    server = xllamacpp.Server(parameters)  # the name keeps it alive
+    while server is not None:
+        threading.Event().wait()
+
+
+def binary_command(spec: dict[str, Any]) -> list[str]:
+    """The command line of a llama-server binary with the same meaning as the wheel's parameters."""
+    command = [spec["program"], "--model", spec["model"], "--host", spec["socket"]]
+    command += ["--ctx-size", str(spec["context"] * spec["parallel"]), "--parallel", str(spec["parallel"])]
+    command += ["--batch-size", str(BATCH_TOKENS), "--ubatch-size", str(BATCH_TOKENS)]
+    command += ["--threads", str(spec["threads"]), "--slot-save-path", spec["slots"], "--slots", "--no-webui"]
+    return command + (["--embedding"] if spec["embedding"] else [])
+
+
+def main() -> None:
+    spec = json.loads(sys.argv[1])
+    children: list[subprocess.Popen[bytes]] = []
+    die_with_parent()
+    exit_when_parent_closes_the_pipe(children)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal reaches the whole group; the parent decides
+    if not spec["program"]:
+        serve_with_wheel(spec)
+    children.append(subprocess.Popen(binary_command(spec), stdin=subprocess.DEVNULL, preexec_fn=die_with_parent))
+    sys.exit(children[0].wait())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""A model that recites: for tests, for work on the page and on the editor, where exact words are wanted.
+
+Asked `call NAME {"json": "arguments"}` it calls that tool; given a script, it recites its replies in turn; else it
+echoes.
+"""
+
+import asyncio
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ossian.chat import (
+    ChatRequest,
+    CompletionRequest,
+    Done,
+    Event,
+    Events,
+    Message,
+    ModelInfo,
+    Text,
+    Thinking,
+    ToolCall,
+    Usage,
+)
+from ossian.store.catalogue import ModelFile
+
+CONTEXT_TOKENS = 131_072
+CALL = re.compile(r"^call (\S+) (\{.*\})$", re.MULTILINE)
+Reply = Sequence[Event]
+
+FAKE_FILE = ModelFile(
+    name="fake",
+    path=Path("fake"),
+    size=0,
+    digest="0" * 64,
+    modified_at=datetime(2026, 1, 1, tzinfo=UTC),
+    metadata={"general.architecture": "gpt-oss", "gpt-oss.context_length": CONTEXT_TOKENS},
+    quantization="none",
+    capabilities=("completion", "tools", "thinking"),
+)
+
+
+def find_fake(name: str) -> ModelFile | None:
+    return FAKE_FILE if name.partition(":")[0] == "fake" else None
+
+
+def words(text: str) -> list[str]:
+    """Pieces as a tokenizer would cut them: each word with the blank before it."""
+    return re.findall(r"\s*\S+\s*$|\s*\S+", text)
+
+
+def improvise(request: ChatRequest) -> Iterator[Event]:
+    """The reply without a script: the call that was asked for, the tool's words, or an echo."""
+    last = request.messages[-1] if request.messages else Message("user")
+    asked = CALL.search(last.content)
+    if request.think:
+        yield Thinking(f"{last.role} said {len(words(last.content))} words.")
+    if last.role == "tool":
+        yield Text(f"The tool answered: {last.content}")
+    elif asked and asked[1] in {tool.name for tool in request.tools}:
+        yield ToolCall(f"call_fake{len(request.messages):04}", asked[1], asked[2])
+    else:
+        yield Text(f"You said: {last.content}")
+
+
+class FakeModel:
+    """Satisfies Model. `pause` seconds pass before each word."""
+
+    def __init__(self, script: Sequence[Reply] = (), pause: float = 0.0) -> None:
+        self._replies = itertools.cycle(script) if script else None
+        self._pause = pause
+        self.alive = True
+        self.requests: list[ChatRequest] = []
+        self.hang_ups = 0
+
+    @property
+    def info(self) -> ModelInfo:
+        return ModelInfo("fake", CONTEXT_TOKENS, 0, 0, FAKE_FILE.capabilities)
+
+    async def chat(self, request: ChatRequest) -> Events:
+        self.requests.append(request)
+        reply = tuple(next(self._replies)) if self._replies else tuple(improvise(request))
+        async for event in self._recite(reply, sum(len(words(m.content)) for m in request.messages)):
+            yield event
+
+    async def complete(self, request: CompletionRequest) -> Events:
+        async for event in self._recite((Text(f"You said: {request.prompt}"),), len(words(request.prompt))):
+            yield event
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        return [[float(len(text)), 1.0] for text in texts]
+
+    async def close(self) -> None:
+        self.alive = False
+
+    async def _recite(self, reply: Reply, prompt_tokens: int) -> Events:
+        said = 0
+        try:
+            for event in reply:
+                for piece in split(event):
+                    await asyncio.sleep(self._pause)
+                    said += 1
+                    yield piece
+        except (GeneratorExit, asyncio.CancelledError):
+            self.hang_ups += 1
+            raise
+        if not isinstance(reply[-1], Done):
+            yield Done("stop", Usage(prompt_tokens, 0, said, 1e-3, 1e-3, 1e-3, 1e-3))
+
+
+def split(event: Event) -> Iterator[Event]:
+    """A long event as the many small ones an engine gives."""
+    match event:
+        case Thinking(text):
+            yield from (Thinking(word) for word in words(text))
+        case Text(text):
+            yield from (Text(word) for word in words(text))
+        case _:
+            yield event

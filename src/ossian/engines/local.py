@@ -1,0 +1,224 @@
+"""gpt-oss on this machine: harmony.render → token ids → runner → token ids → harmony.parse → Events."""
+
+import datetime
+import secrets
+import string
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, ModelInfo, Text, Thinking
+from ossian.engines.memory import needed_memory, physical_cores
+from ossian.engines.meter import Meter
+from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
+from ossian.engines.stops import StopCutter
+from ossian.errors import ContextTooLong, NotSupported
+from ossian.harmony.parse import Parser
+from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, open_final, render
+from ossian.settings import Settings
+from ossian.store.catalogue import ModelFile
+
+CACHED_TEXTS = 4_096
+CALL_ID_LETTERS = string.ascii_lowercase + string.digits
+
+
+def new_call_id() -> str:
+    """A call's id as Ollama makes them: call_ and eight letters or digits."""
+    return "call_" + "".join(secrets.choice(CALL_ID_LETTERS) for _ in range(8))
+
+
+async def start_local(file: ModelFile, context: int, settings: Settings) -> "LocalModel":
+    """Load a model file into a process of its own. Raises ModelFailed with the reason."""
+    spec = RunnerSpec(
+        model=file.path,
+        context=context,
+        parallel=max(1, settings.num_parallel),
+        threads=settings.threads or physical_cores(),
+        embedding="embedding" in file.capabilities,
+        program=settings.llama_server,
+    )
+    runner = await Runner(spec, settings.load_timeout).start()
+    specials = {name: await runner.special(name) for name in SPECIAL_TOKENS} if file.is_gpt_oss else {}
+    return LocalModel(file, runner, specials)
+
+
+class LocalModel:
+    """A model in a runner. Satisfies Model; `alive` and `close` are the pool's."""
+
+    def __init__(
+        self,
+        file: ModelFile,
+        runner: Runner,
+        specials: dict[str, int],
+        today: Callable[[], datetime.date] = datetime.date.today,
+    ) -> None:
+        self._file = file
+        self._runner = runner
+        self._ids = specials
+        self._names = {token: name for name, token in specials.items()}
+        self._today = today
+        self._texts: dict[str, list[int]] = {}
+
+    @property
+    def alive(self) -> bool:
+        return self._runner.alive
+
+    @property
+    def pid(self) -> int:
+        """The process that serves it."""
+        return self._runner.pid
+
+    @property
+    def info(self) -> ModelInfo:
+        context = self._runner.context
+        size = needed_memory(self._file, context)
+        return ModelInfo(self._file.name, context, size, capabilities=self._file.capabilities)
+
+    async def close(self) -> None:
+        await self._runner.close()
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        return await self._runner.embed(texts)
+
+    async def chat(self, request: ChatRequest) -> Events:
+        """Answer in harmony. We open the final channel where a format binds it, or where the model forgot it."""
+        if not self._file.is_gpt_oss:
+            raise NotSupported(request.model, "chat")
+        prompt = render(request, today=self._today())
+        tokens = await self._tokens(prompt)
+        parser = Parser.after(prompt, request.tools, new_call_id)
+        answer = Answer(request, parser, Meter(len(tokens)), self._names)
+        grammar = grammar_fields(request)
+        until_final = bool(grammar) and not parser.in_final
+        async with aclosing(self._write(tokens, answer, {} if until_final else grammar, until_final)) as events:
+            async for event in events:
+                yield event
+        if answer.wants_final:
+            reopened = open_final(prompt, answer.thinking)
+            answer.parser = Parser.after(reopened, request.tools, new_call_id)
+            async with aclosing(self._write(await self._tokens(reopened), answer, grammar)) as events:
+                async for event in events:
+                    yield event
+        yield Done("length" if answer.meter.limit else "stop", answer.meter.usage)
+
+    async def complete(self, request: CompletionRequest) -> Events:
+        """Continue raw text, in which the model's special tokens are read as what they are."""
+        tokens = await self._runner.tokenize(request.prompt, special=True)
+        meter, cutter = Meter(len(tokens)), StopCutter(request.stop)
+        async with aclosing(self._steps(tokens, request, meter, {})) as pieces:
+            async for piece in pieces:
+                if shown := cutter.feed(piece.text):
+                    yield Text(shown)
+                if cutter.stopped:
+                    break
+        if held := cutter.finish():
+            yield Text(held)
+        yield Done("length" if meter.limit else "stop", meter.usage)
+
+    async def _write(
+        self, tokens: list[int], answer: "Answer", fields: dict[str, Any], until_final: bool = False
+    ) -> AsyncGenerator[Event, None]:
+        """One completion as events. With `until_final` it ends where the final channel opens."""
+        async with aclosing(self._steps(tokens, answer.request, answer.meter, fields)) as pieces:
+            async for piece in pieces:
+                for event in answer.take(piece):
+                    yield event
+                if answer.stopped or (until_final and answer.parser.in_final):
+                    break
+        for event in answer.finish():
+            yield event
+
+    async def _steps(
+        self, tokens: list[int], request: ChatRequest | CompletionRequest, meter: Meter, fields: dict[str, Any]
+    ) -> AsyncGenerator[Piece, None]:
+        """The pieces of one completion, metered, within the context and the bound that was asked for."""
+        room = self._runner.context - len(tokens)
+        if room <= 0:
+            raise ContextTooLong(len(tokens), self._runner.context)
+        bound = room if request.max_tokens is None else max(0, min(room, request.max_tokens - meter.written))
+        meter.begin()
+        timings = None
+        try:
+            async with aclosing(self._runner.complete(tokens, bound, request.sampling, **fields)) as steps:
+                async for step in steps:
+                    if isinstance(step, Timings):
+                        timings = step
+                    else:
+                        meter.piece()
+                        yield step
+        finally:
+            meter.end(timings)
+
+    async def _tokens(self, prompt: Prompt) -> list[int]:
+        """Token ids of a rendered prompt. Texts that come again, such as an editor's tools, are tokenised once."""
+        tokens: list[int] = []
+        for part in prompt:
+            if isinstance(part, Special):
+                tokens.append(self._ids[part.name])
+                continue
+            if part not in self._texts:
+                if len(self._texts) >= CACHED_TEXTS:
+                    self._texts.clear()
+                self._texts[part] = await self._runner.tokenize(part)
+            tokens += self._texts[part]
+        return tokens
+
+
+class Answer:
+    """One answer while it is being written: pieces in, events out."""
+
+    def __init__(self, request: ChatRequest, parser: Parser, meter: Meter, names: dict[int, str]) -> None:
+        self.request = request
+        self.parser = parser
+        self.meter = meter
+        self.thinking = ""
+        self._cutter = StopCutter(request.stop)
+        self._names = names
+
+    @property
+    def stopped(self) -> bool:
+        """A stop string was met."""
+        return self._cutter.stopped
+
+    @property
+    def wants_final(self) -> bool:
+        """It ended before a word for the person: after the analysis, or where a format takes over."""
+        return not (self.parser.answered or self.stopped or self.meter.limit)
+
+    def take(self, piece: Piece) -> list[Event]:
+        """The events that a piece completes. A control token's own text is never shown."""
+        name = self._names.get(piece.token)
+        text = piece.text.replace(name, "") if name else piece.text
+        events = self.parser.feed(None, text) if text else []
+        return self._shown(events + (self.parser.feed(name, "") if name else []))
+
+    def finish(self) -> list[Event]:
+        """What was held back, when a completion is over."""
+        events = self._shown(self.parser.finish())
+        held = self._cutter.finish()
+        return [*events, Text(held)] if held else events
+
+    def _shown(self, events: list[Event]) -> list[Event]:
+        shown: list[Event] = []
+        for event in events:
+            match event:
+                case Text(text):
+                    if kept := self._cutter.feed(text):
+                        shown.append(Text(kept))
+                case Thinking(text):
+                    self.thinking += text
+                    shown.append(event)
+                case _:
+                    shown.append(event)
+        return shown
+
+
+def grammar_fields(request: ChatRequest) -> dict[str, Any]:
+    """What llama.cpp is told so that the final answer satisfies the format."""
+    match request.format:
+        case None:
+            return {}
+        case "json":
+            return {"json_schema": {"type": "object"}}
+        case schema:
+            return {"json_schema": dict(schema)}

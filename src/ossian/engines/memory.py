@@ -1,0 +1,84 @@
+"""What fits: bytes of memory on this machine, and the context a model can be given in them."""
+
+import os
+from pathlib import Path
+
+import psutil
+
+from ossian.errors import NotEnoughMemory
+from ossian.store.catalogue import ModelFile
+
+GIB = 1024**3
+WORKING_BYTES = 768 * 1024**2  # llama.cpp's compute buffers and this server, measured with gpt-oss-20b at 131,072
+BYTES_PER_VALUE = 2  # keys and values are kept in F16
+SMALLEST_CONTEXT = 4_096
+LARGEST_CONTEXT = 131_072
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
+
+
+def physical_cores() -> int:
+    """Threads that help: one per physical core this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, psutil.cpu_count(logical=False) or usable)
+
+
+def total_memory() -> int:
+    """Bytes this machine, or the container it is, can have."""
+    total = psutil.virtual_memory().total
+    limit = _read_bytes(CGROUP_LIMIT)
+    return min(total, limit) if limit else total
+
+
+def free_memory() -> int:
+    """Bytes that can be had now without pushing anybody out; cached files count as free."""
+    free = psutil.virtual_memory().available
+    limit, used = _read_bytes(CGROUP_LIMIT), _read_bytes(CGROUP_USED)
+    return min(free, limit - used) if limit and used else free
+
+
+def bytes_per_token(model: ModelFile) -> int:
+    """Keys and values of one token. Window layers keep a fixed number, so only the full layers count for gpt-oss."""
+
+    def number(key: str, default: int) -> int:
+        return int(model.metadata.get(f"{model.architecture}.{key}", default))
+
+    layers = number("block_count", 32)
+    full_layers = layers // 2 if number("attention.sliding_window", 0) else layers
+    heads = number("attention.head_count_kv", number("attention.head_count", 32))
+    head_size = number("attention.key_length", number("embedding_length", 4096) // number("attention.head_count", 32))
+    return full_layers * 2 * heads * head_size * BYTES_PER_VALUE
+
+
+def needed_memory(model: ModelFile, context: int) -> int:
+    """Bytes to serve the model with this many tokens of context, weights included."""
+    return model.size + WORKING_BYTES + context * bytes_per_token(model)
+
+
+def context_for(model: ModelFile, wanted: int, free: int, total: int) -> int:
+    """Tokens of context to load a model with. `wanted` 0 means: as many as fit, in halves of what it was trained for.
+
+    Raises NotEnoughMemory, with the figures, when the machine as a whole cannot hold the model.
+    """
+    trained = model.context_length or SMALLEST_CONTEXT
+    if needed_memory(model, min(SMALLEST_CONTEXT, trained)) > total:
+        raise NotEnoughMemory(
+            f"{model.name} needs {needed_memory(model, SMALLEST_CONTEXT) / GIB:.1f} GiB of memory "
+            f"and this machine has {total / GIB:.1f} GiB.",
+            "Use a smaller model, such as `demo`.",
+        )
+    if wanted:
+        return min(wanted, trained)
+    context = min(LARGEST_CONTEXT, trained)
+    while context // 2 >= SMALLEST_CONTEXT and needed_memory(model, context) > free:
+        context //= 2
+    return context
+
+
+def _read_bytes(path: Path) -> int:
+    """A number the kernel keeps in a file; 0 when there is no file or no limit."""
+    try:
+        text = path.read_text().strip()
+    except OSError:
+        return 0
+    return int(text) if text.isdigit() else 0

@@ -1,0 +1,57 @@
+"""What an answer costs: counts tokens and seconds over the one or two completions it takes."""
+
+import time
+
+from ossian.chat import Usage
+from ossian.engines.runner import Timings
+
+
+class Meter:
+    """Counts as pieces come; the engine's own figures replace the estimate where a completion ran to its end."""
+
+    def __init__(self, prompt_tokens: int) -> None:
+        self.prompt_tokens = prompt_tokens
+        self.limit = False
+        self._cached = 0
+        self._written = 0
+        self._prompt_seconds = 0.0
+        self._writing_seconds = 0.0
+        self._completions = 0
+        self.begin()
+
+    @property
+    def written(self) -> int:
+        """Tokens written so far."""
+        return self._written + self._pieces
+
+    def begin(self) -> None:
+        """A completion is asked for."""
+        self._pieces = 0
+        self._asked = self._first = time.monotonic()
+
+    def piece(self) -> None:
+        """One more token has come."""
+        if self._pieces == 0:
+            self._first = time.monotonic()
+        self._pieces += 1
+
+    def end(self, timings: Timings | None) -> None:
+        """A completion is over; None when we stopped it ourselves. The caller's prompt is the first one's."""
+        if self._completions == 0 and timings is not None:
+            self._cached = timings.cached_tokens
+        self._completions += 1
+        self._written += timings.completion_tokens if timings else self._pieces
+        self._prompt_seconds += timings.prompt_seconds if timings else self._first - self._asked
+        self._writing_seconds += timings.completion_seconds if timings else time.monotonic() - self._first
+        self.limit = timings is not None and timings.limit
+        self._pieces = 0
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(
+            prompt_tokens=self.prompt_tokens,
+            cached_tokens=self._cached,
+            completion_tokens=self._written,
+            prompt_seconds=self._prompt_seconds,
+            completion_seconds=self._writing_seconds,
+        )

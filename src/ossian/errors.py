@@ -1,0 +1,99 @@
+"""What can go wrong, named for what the person meets. Raised where noticed, translated at the doors.
+
+OssianError                 status  what the person reads, with what to do next
+├── BadRequest              400     the request cannot be understood
+│   ├── ContextTooLong      400     says how long it was and how long it may be
+│   └── NotSupported        400     '"demo" does not support thinking'
+├── Forbidden               403     wrong key, Host or Origin
+├── ModelNotFound           404     not on this machine: ossian pull …
+├── PullFailed              502     the hub did not answer, or the file came damaged
+├── ServerBusy              503     the queue is full
+├── ModelFailed             503     the model's process died or could not start
+├── NotEnoughMemory         503     the model does not fit, with the figures
+├── SettingInvalid          -       a variable or option cannot be understood
+├── PortTaken               -       who listens there, and what to do
+└── ServerUnreachable       -       no server where the command line looked for one
+"""
+
+from typing import ClassVar
+
+
+class OssianError(Exception):
+    """An error with a sentence for the person. `status` is the HTTP status a door answers with."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message} {hint}".strip())
+        self.message = message
+        self.hint = hint
+
+
+class BadRequest(OssianError):
+    status = 400
+
+
+class ContextTooLong(BadRequest):
+    """The prompt does not fit. Both counts are tokens."""
+
+    def __init__(self, prompt_tokens: int, context: int) -> None:
+        super().__init__(
+            f"the prompt is {prompt_tokens} tokens long and would exceed the context length of {context} tokens.",
+            "Shorten it, start a new chat, or raise OSSIAN_CONTEXT_LENGTH. Nothing was cut.",
+        )
+        self.prompt_tokens = prompt_tokens
+        self.context = context
+
+
+class NotSupported(BadRequest):
+    """A model is asked for what it cannot do. `feature` is 'tools', 'thinking', 'insert' …"""
+
+    def __init__(self, model: str, feature: str) -> None:
+        super().__init__(f'"{model}" does not support {feature}')
+
+
+class Forbidden(OssianError):
+    status = 403
+
+
+class ModelNotFound(OssianError):
+    status = 404
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"model '{model}' not found", f"on this machine. Try: ossian pull {model}")
+        self.model = model
+
+
+class PullFailed(OssianError):
+    status = 502
+
+
+class ServerBusy(OssianError):
+    status = 503
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(
+            "server busy, please try again. maximum pending requests exceeded",
+            f"({waiting} are waiting; OSSIAN_MAX_QUEUE sets the bound)",
+        )
+
+
+class ModelFailed(OssianError):
+    status = 503
+
+
+class NotEnoughMemory(OssianError):
+    status = 503
+
+
+class SettingInvalid(OssianError):
+    pass
+
+
+class PortTaken(OssianError):
+    pass
+
+
+class ServerUnreachable(OssianError):
+    def __init__(self, url: str) -> None:
+        super().__init__(f"no Ossian server answers at {url}.", "Start one with: ossian serve")

@@ -1,0 +1,96 @@
+"""Documents as arrays of ids, and batches of documents of like length. Knows nothing of the model."""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tokenizer import Encoder
+
+UNLEARNED_WEIGHT = 0.1  # of what others say: worth knowing, not worth imitating
+STEP = 32  # lengths are rounded up to this, so that rows of a batch differ by less
+LONGEST = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    kind: str
+    ids: np.ndarray  # of uint16
+    learned: np.ndarray  # of bool, one for each id
+
+    @property
+    def padded(self) -> int:
+        """The length of the row this document needs, as input (one id less than it has)."""
+        return -(-(len(self.ids) - 1) // STEP) * STEP
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of equal length; padding has weight 0. Causal attention needs no mask for padding at the end."""
+
+    tokens: Tensor
+    targets: Tensor
+    weights: Tensor
+    kinds: list[str]
+
+
+def read_documents(path: Path, encoder: Encoder) -> list[Document]:
+    """Encode a documents file; a document longer than the longest row is cut."""
+    documents = []
+    remembered: dict[str, list[int]] = {}  # short parts (roles, headers) come again and again
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            entry = json.loads(line)
+            documents.append(read_document(entry["kind"], entry["parts"], encoder, remembered))
+    return [document for document in documents if len(document.ids) > 1]
+
+
+def read_document(kind: str, parts: list[list], encoder: Encoder, remembered: dict[str, list[int]]) -> Document:  # type: ignore[type-arg]
+    ids: list[int] = []
+    learned: list[bool] = []
+    for text, learn in parts:
+        if len(text) > 100:
+            piece = encoder.encode(text)
+        else:
+            piece = remembered.get(text) or remembered.setdefault(text, encoder.encode(text))
+        ids += piece
+        learned += [bool(learn)] * len(piece)
+    return Document(kind, np.array(ids[: LONGEST + 1], np.uint16), np.array(learned[: LONGEST + 1], bool))
+
+
+def group(documents: list[Document], tokens: int, chooser: random.Random) -> list[list[Document]]:
+    """Shuffle, then put documents of like length together, about `tokens` ids a batch, and shuffle the batches."""
+    documents = sorted(chooser.sample(documents, len(documents)), key=lambda document: document.padded)
+    batches: list[list[Document]] = [[]]
+    for document in documents:
+        # Sorted: this document is the longest so far, every row becomes as long.
+        if batches[-1] and (len(batches[-1]) + 1) * document.padded > tokens:
+            batches.append([])
+        batches[-1].append(document)
+    chooser.shuffle(batches)
+    return batches
+
+
+def build_batch(documents: list[Document]) -> Batch:
+    rows, length = len(documents), max(document.padded for document in documents)
+    tokens = torch.zeros(rows, length, dtype=torch.long)
+    targets, weights = torch.zeros_like(tokens), torch.zeros(rows, length)
+    for row, document in enumerate(documents):
+        ids, count = torch.from_numpy(document.ids.astype(np.int64)), len(document.ids) - 1
+        tokens[row, :count], targets[row, :count] = ids[:-1], ids[1:]
+        weight = np.where(document.learned[1:], 1.0, UNLEARNED_WEIGHT).astype(np.float32)
+        weights[row, :count] = torch.from_numpy(weight)
+    return Batch(tokens, targets, weights, [document.kind for document in documents])
+
+
+def endless_batches(documents: list[Document], tokens: int, seed: int) -> Iterator[Batch]:
+    """Every document once, in a new order each time around, without end."""
+    chooser = random.Random(seed)
+    while True:
+        for together in group(documents, tokens, chooser):
+            yield build_batch(together)

@@ -1,0 +1,185 @@
+"""Write a conversation as harmony text, cut into parts a trainer can tokenise. Knows nothing of tokenisers or topics."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+Part = list[Any]  # [text, learn]: learn is 1 for what the assistant writes, 0 for what it reads
+Schema = dict[str, Any]
+
+CHANNELS = "# Valid channels: analysis, commentary, final. Channel must be included for every message."
+TOOLS_CHANNEL = "Calls to these tools must go to the commentary channel: 'functions'."
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    name: str
+    description: str
+    parameters: Schema
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OldAnswer:
+    """An answer of an earlier turn: its analysis is gone and it ends in <|end|>."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    text: str
+
+
+Message = User | OldAnswer | Thought | Call | Result | Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    messages: tuple[Message, ...]
+    date: str = "2026-11-22"
+    reasoning: str = "medium"
+    instructions: str = ""
+    tools: tuple[Tool, ...] = ()
+
+
+def write_parts(talk: Conversation) -> list[Part]:
+    """Write the whole conversation, prompt and answer."""
+    parts = write_plain("system", write_system(talk))
+    if talk.instructions or talk.tools:
+        parts += write_plain("developer", write_developer(talk))
+    before: Message | None = None
+    for message in talk.messages:
+        parts += write_message(message, before)
+        before = message
+    return parts
+
+
+def write_plain(role: str, text: str) -> list[Part]:
+    return read_only("<|start|>", role, "<|message|>", text, "<|end|>")
+
+
+def write_system(talk: Conversation) -> str:
+    lines = [
+        "You are ChatGPT, a large language model trained by OpenAI.",
+        "Knowledge cutoff: 2024-06",
+        f"Current date: {talk.date}",
+        "",
+        f"Reasoning: {talk.reasoning}",
+        "",
+        CHANNELS,
+    ]
+    return "\n".join(lines + [TOOLS_CHANNEL] if talk.tools else lines)
+
+
+def write_developer(talk: Conversation) -> str:
+    sections = []
+    if talk.instructions:
+        sections.append(f"# Instructions\n\n{talk.instructions}")
+    if talk.tools:
+        types = "".join(f"{write_tool(tool)}\n\n" for tool in talk.tools)
+        sections.append(f"# Tools\n\n## functions\n\nnamespace functions {{\n\n{types}}} // namespace functions")
+    return "\n\n".join(sections)
+
+
+def write_tool(tool: Tool) -> str:
+    head = f"// {tool.description}\ntype {tool.name} = "
+    properties = tool.parameters.get("properties", {})
+    if not properties:
+        return head + "() => any;"
+    required = tool.parameters.get("required", [])
+    fields = "".join(write_field(name, schema, name in required) for name, schema in properties.items())
+    return f"{head}(_: {{\n{fields}}}) => any;"
+
+
+def write_field(name: str, schema: Schema, required: bool) -> str:
+    comment = f"// {schema['description']}\n" if "description" in schema else ""
+    default = f" // default: {write_default(schema)}" if "default" in schema else ""
+    return f"{comment}{name}{'' if required else '?'}: {write_type(schema)},{default}\n"
+
+
+def write_default(schema: Schema) -> str:
+    default = schema["default"]
+    if isinstance(default, str):
+        return default if "enum" in schema else f'"{default}"'
+    return json.dumps(default)
+
+
+def write_type(schema: Schema) -> str:
+    """Name the TypeScript type of a JSON schema.
+
+    >>> write_type({"type": "array", "items": {"type": "string"}})
+    'string[]'
+    """
+    if "enum" in schema:
+        return " | ".join(f'"{choice}"' for choice in schema["enum"])
+    match schema.get("type"):
+        case "string":
+            return "string"
+        case "number" | "integer":
+            return "number"
+        case "boolean":
+            return "boolean"
+        case "array":
+            return write_type(schema.get("items", {})) + "[]"
+        case "object":
+            return "object"
+        case _:
+            return "any"
+
+
+def write_message(message: Message, before: Message | None) -> list[Part]:
+    match message:
+        case User(text):
+            return write_plain("user", text)
+        case Result(name, text):
+            head = read_only("<|start|>", f"functions.{name} to=assistant", "<|channel|>", "commentary", "<|message|>")
+            return head + read_only(text, "<|end|>")
+        case OldAnswer(text):
+            head = read_only("<|start|>", "assistant", "<|channel|>", "final", "<|message|>")
+            return head + learn(text) + read_only("<|end|>")
+        case Thought(text):
+            return open_turn(before) + learn("<|channel|>", "analysis", "<|message|>", text, "<|end|>")
+        case Call(name, arguments):
+            head = learn("<|channel|>", f"commentary to=functions.{name} ", "<|constrain|>", "json", "<|message|>")
+            return open_turn(before) + head + learn(json.dumps(arguments, ensure_ascii=False), "<|call|>")
+        case Answer(text):
+            # Without a thought the server has opened the final channel itself (think=false).
+            header = ("<|channel|>", "final", "<|message|>")
+            opened = learn(*header) if isinstance(before, Thought) else read_only(*header)
+            return open_turn(before) + opened + learn(text, "<|return|>")
+
+
+def open_turn(before: Message | None) -> list[Part]:
+    """The server opens the assistant's first message; the model opens those after its own thought."""
+    write = learn if isinstance(before, Thought) else read_only
+    return write("<|start|>", "assistant")
+
+
+def learn(*texts: str) -> list[Part]:
+    return [[text, 1] for text in texts]
+
+
+def read_only(*texts: str) -> list[Part]:
+    return [[text, 0] for text in texts]

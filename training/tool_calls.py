@@ -1,0 +1,299 @@
+"""Offer functions and call the right one with values from the user's words. Values are made up, so they must be copied."""
+
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from harmony_text import Answer, Call, Conversation, Message, Result, Thought, Tool, User
+from questions import NO_THOUGHT_SHARE, Asker, any_day, any_effort
+from values import TRAIN, Lexicon, Values, json_type, say
+
+SLOT = re.compile(r"{(\w+)}")
+NO_TOOL_SHARE = 0.12
+RESULT_SHARE = 0.3
+MADE_UP_SHARE = 0.6
+
+VERBS = (
+    "get set add remove find list open close start stop create delete update send fetch check count book cancel read write move copy "
+    "rename show hide lock unlock load save print plan assign archive restore publish review approve reject measure compare merge split "
+    "sort filter export import scan sign verify register enable disable reserve order track log tag rate share sync"
+).split()
+OBJECTS = (
+    "user order invoice ticket room file report message photo song lamp door car train flight parcel contract customer product recipe "
+    "note task event meeting server backup table record sensor device account payment budget team player match score course lesson exam "
+    "student teacher book chapter page image video camera printer key badge visitor guest hotel seat desk locker garden plant pump valve "
+    "engine battery charger route map stop bus ship crane truck driver shift crew job branch commit build test release package module "
+    "cache queue topic channel feed post comment poll survey vote form field label tag color theme font menu dish drink price discount "
+    "coupon refund loan asset claim policy patient doctor sample drug shelf box pallet machine robot drone signal alarm zone filter rule"
+).split()
+# name of the parameter | kind of value | description | phrases of the user
+PARAMETERS = """name|person|The name|named {}|for {}|called {}
+title|title|The title|titled {}|with the title {}
+city|city|The city|in {}|for {}
+place|city|The place|at {}|near {}
+date|date|The date|on {}|for {}
+time|time|The time|at {}
+start_date|date|First day|from {}|starting {}
+end_date|date|Last day|until {}|to {}
+id|number|The number|number {}|with id {}
+count|small|How many|{} times|count {}
+limit|number|Highest number|at most {}|with the limit {}
+price|decimal|The price|for {} euros|at the price of {}
+amount|decimal|The amount|amount {}|of {}
+code|code|The code|with code {}|code {}
+reference|code|Reference|reference {}|under {}
+email|email|The email address|for {}|with the email {}
+phone|phone|Phone number|with the phone number {}|phone {}
+url|url|The address|from {}|at {}
+path|path|The path|at {}|in {}
+folder|folder|The folder|in the folder {}|in {}
+file_name|file|The file name|as {}|in {}
+owner|person|The owner|owned by {}|of {}
+author|person|The author|by {}
+recipient|person|Who gets it|to {}|for {}
+color|colour|The colour|in {}|colour {}
+language|lang|The language|in {}
+currency|currency|The currency|in {}
+weekday|weekday|Day of the week|on {}|every {}
+month|month|The month|in {}|for {}
+year|year|The year|of {}|in {}
+percent|percent|Per cent|at {} percent|to {} percent
+temperature|temp|Degrees|at {} degrees|to {} degrees
+port|port|The port|on port {}
+host|ip|The machine|on {}|at {}
+version|version|The version|version {}|in version {}
+hash|hash|The hash|with hash {}|{}
+label|word|The label|labelled {}|with the label {}
+group|word|The group|in the group {}|for the group {}
+category|noun|The category|in the category {}|category {}
+brand|brand|The brand|from {}|of the brand {}
+model|brand|The model|model {}
+note|phrase|A note|with the note "{}"|note: "{}"
+text|text|The text|saying "{}"|with the text "{}"
+reason|text|The reason|because "{}"|reason: "{}"
+subject|phrase|The subject|about {}|on "{}"
+query|phrase|Search words|matching "{}"|about {}
+command|command|The command|with `{}`|using `{}`
+address|address|The address|at {}
+symbol|ident|The symbol|for {}|with {}
+key|ident|The key|key {}|with the key {}
+members|list|The members|with {}|for {}
+tags|list|Tags|tagged {}|with the tags {}
+items|list|The items|containing {}|with {}
+priority|low/medium/high|The priority|with {} priority
+size|small/medium/large|The size|in size {}|size {}
+state|open/closed/pending|The state|with state {}|that is {}
+speed|slow/normal/fast|The speed|at {} speed
+format|pdf/html/csv|The format|as {}|in {} format
+width|big|Width|{} wide|with width {}
+weight|decimal|Weight|{} kg heavy|with weight {}
+level|small|The level|at level {}|to level {}
+floor|small|The floor|on floor {}
+expression|sum|The expression|with {}"""
+OPENINGS = ("", "", "", "Please ", "Can you ", "Could you ", "I want to ", "I need to ", "Hi, ", "please ", "Now ", "Would you ")
+FIELDS = (
+    "status:open/closed/ready/done/sent/saved/active temperature:temp price:decimal count:number name:person city:city date:date time:time "
+    "owner:person title:title id:code total:decimal file:file colour:colour version:version email:email level:percent distance:decimal "
+    "duration:small address:address label:word reason:phrase winner:person country:made year:year rating:decimal place:city value:big"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    kind: str
+    description: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A function and the sentences that ask for it."""
+
+    name: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    tool: Tool
+    sentence: str
+    arguments: dict[str, Any]
+
+
+def read_specs(path: Path) -> list[Spec]:
+    blocks = re.split(r"\n(?!- )", path.read_text().strip())
+    return [read_spec(block) for block in blocks]
+
+
+def read_spec(block: str) -> Spec:
+    head, *sentences = block.split("\n- ")
+    name, description, *rest = (piece.strip() for piece in head.split(" | "))
+    parameters = tuple(read_parameter(piece) for piece in rest[0].split("; ")) if rest else ()
+    for sentence in sentences:
+        missing = {p.name for p in parameters if p.required} - set(SLOT.findall(sentence))
+        assert not missing, f"{name}: {sentence!r} does not say {missing}"
+    return Spec(name, description, parameters, tuple(sentences))
+
+
+def read_parameter(text: str) -> Parameter:
+    head, description = text.split(" ", 1)
+    name, kind = head.split(":")
+    return Parameter(name.rstrip("?"), kind, description, required=not name.endswith("?"))
+
+
+def write_spec(spec: Spec) -> Tool:
+    properties = {p.name: json_type(p.kind) | {"description": p.description} for p in spec.parameters}
+    required = [p.name for p in spec.parameters if p.required]
+    return Tool(spec.name, spec.description, {"type": "object", "properties": properties, "required": required})
+
+
+def ask_for(spec: Spec, values: Values) -> Request:
+    sentence = values.rng.choice(spec.sentences)
+    said = set(SLOT.findall(sentence))
+    arguments = {p.name: values.make(p.kind) for p in spec.parameters if p.name in said}
+    return Request(write_spec(spec), sentence.format(**{name: say(value) for name, value in arguments.items()}), arguments)
+
+
+class Caller:
+    """Makes conversations in which functions are offered, and mostly called."""
+
+    def __init__(self, specs: list[Spec], asker: Asker, rng: Random, words: Lexicon = TRAIN) -> None:
+        self.specs = specs
+        self.asker = asker
+        self.rng = rng
+        self.values = Values(rng, words)
+
+    def conversation(self) -> Conversation:
+        if self.rng.random() < NO_TOOL_SHARE:
+            return self.needless_tools()
+        request = self.request()
+        tools = self.offer(request.tool)
+        call = Call(request.tool.name, request.arguments)
+        messages: tuple[Message, ...] = (User(self.say_kindly(request.sentence)), *self.think(self.name_choice(call.name)), call)
+        if self.rng.random() < RESULT_SHARE:
+            messages += self.result(call.name)
+        return Conversation(messages, date=any_day(self.rng), reasoning=any_effort(self.rng), tools=tools, instructions=self.instructions())
+
+    def instructions(self) -> str:
+        return self.rng.choice(("You are a helpful assistant.", "Use the functions.", "You help in an editor.")) if self.rng.random() < 0.1 else ""
+
+    def needless_tools(self) -> Conversation:
+        tools = self.offer(self.request().tool)
+        topic = self.rng.choice(self.asker.topics)
+        return replace(self.asker.settle((User(self.asker.ask(topic)), *self.asker.reply(topic.thinking, topic.answer))), tools=tools)
+
+    def request(self) -> Request:
+        if self.rng.random() < MADE_UP_SHARE:
+            return ask_for(self.make_spec(), self.values)
+        spec = self.vary_names(self.rng.choice(self.specs))
+        return ask_for(spec, self.values)
+
+    def vary_names(self, spec: Spec) -> Spec:
+        """Now and then a known function has an unknown name: the name must be read, not remembered."""
+        if self.rng.random() < 0.75:
+            return spec
+        other = self.rng.choice((f"{self.values.syllables()}_{spec.name}", f"{spec.name}_{self.values.syllables()}", camel(spec.name)))
+        return replace(spec, name=other)
+
+    def make_spec(self) -> Spec:
+        verb, thing = self.rng.choice(VERBS), self.rng.choice(OBJECTS) if self.rng.random() < 0.75 else self.values.syllables()
+        rows = self.rng.sample(PARAMETER_ROWS, self.rng.choice((1, 1, 2, 2, 3, 4)))
+        parameters = [self.make_parameter(row, at) for at, row in enumerate(rows)]
+        spoken = [row for row, p in zip(rows, parameters, strict=True) if p.required or self.rng.random() < 0.6]
+        words = [row[3 + self.rng.randrange(len(row) - 3)].replace("{}", "{" + row[0] + "}") for row in spoken]
+        self.rng.shuffle(words) if self.rng.random() < 0.3 else None
+        article = self.rng.choice(("the", "a", "the", "my", ""))
+        sentence = " ".join(f"{verb} {article} {thing} {' '.join(words)}".split())
+        name = self.rng.choice((f"{verb}_{thing}", f"{verb}_{thing}", camel(f"{verb}_{thing}"), f"{thing}_{verb}"))
+        return Spec(name, f"{verb.capitalize()} the {thing}.", tuple(parameters), (sentence,))
+
+    def make_parameter(self, row: list[str], at: int) -> Parameter:
+        return Parameter(row[0], row[1], row[2], required=at == 0 or self.rng.random() < 0.6)
+
+    def offer(self, wanted: Tool) -> tuple[Tool, ...]:
+        tools = {wanted.name: wanted}
+        for _ in range(self.rng.choice((0, 0, 0, 1, 1, 1, 2, 3))):
+            other = self.make_spec() if self.rng.random() < MADE_UP_SHARE else self.rng.choice(self.specs)
+            tools.setdefault(other.name, write_spec(other))
+        offered = list(tools.values())
+        self.rng.shuffle(offered)
+        return tuple(offered)
+
+    def say_kindly(self, sentence: str) -> str:
+        if sentence[0].islower():
+            sentence = self.rng.choice(OPENINGS) + sentence
+        if self.rng.random() < 0.4:
+            sentence = sentence[0].upper() + sentence[1:]
+        ending = self.rng.choice(("", "", "", " please", " Thanks.", "."))
+        return sentence + ending if sentence[-1] not in '.?!"`' else sentence
+
+    def name_choice(self, name: str) -> str:
+        return f"I call {name}."
+
+    def think(self, text: str) -> tuple[Message, ...]:
+        return () if self.rng.random() < NO_THOUGHT_SHARE else (Thought(text),)
+
+    def result(self, name: str) -> tuple[Message, ...]:
+        text, answer = self.rng.choice((self.fields, self.fields, self.lines, self.sentence, self.error))()
+        return (Result(name, text), *self.think("I have the result and tell the user."), Answer(answer))
+
+    def fields(self) -> tuple[str, str]:
+        chosen = self.rng.sample(FIELDS, self.rng.choice((1, 2, 2, 3)))
+        values = {name: self.values.make(kind) for name, kind in (field.split(":") for field in chosen)}
+        told = [f"the {name} is {value}" for name, value in values.items()]
+        return json.dumps(values, ensure_ascii=False), sentence_case(say(told)) + "."
+
+    def lines(self) -> tuple[str, str]:
+        kind = self.rng.choice(("file", "path", "word", "person", "title"))
+        rows = [self.values.make(kind) for _ in range(self.rng.randint(2, 4))]
+        return "\n".join(rows), "The result is:\n\n" + "\n".join(f"- {row}" for row in rows)
+
+    def sentence(self) -> tuple[str, str]:
+        told = sentence_case(self.values.text()) + "."
+        return told, told
+
+    def error(self) -> tuple[str, str]:
+        reason = self.rng.choice(("{} not found", "no {} here", "{} is locked", "cannot reach {}")).format(self.values.word())
+        return json.dumps({"error": reason}), f"That did not work: {reason}."
+
+
+def camel(name: str) -> str:
+    """Write a snake_case name in camelCase.
+
+    >>> camel("get_big_file")
+    'getBigFile'
+    """
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def sentence_case(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+PARAMETER_ROWS = [line.split("|") for line in PARAMETERS.splitlines()]
+
+
+def held_out_cases(specs: list[Spec], rng: Random, words: Lexicon, count: int) -> list[dict[str, Any]]:
+    """Cases for measuring: each function in turn, sometimes beside others."""
+    values = Values(rng, words)
+    cases = []
+    for at in range(count):
+        request = ask_for(specs[at % len(specs)], values)
+        others = [write_spec(spec) for spec in rng.sample(specs, rng.choice((0, 1, 2))) if spec.name != request.tool.name]
+        tools = [request.tool, *others]
+        rng.shuffle(tools)
+        cases.append(
+            {"tools": [open_ai_tool(tool) for tool in tools], "question": request.sentence, "name": request.tool.name, "arguments": request.arguments}
+        )
+    return cases
+
+
+def open_ai_tool(tool: Tool) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters}}
