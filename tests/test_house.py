@@ -16,7 +16,8 @@ ROW = (
     ("rag",),
     ("answer",),
     ("api",),
-    ("cli", "web", "__main__"),
+    ("cli", "web"),
+    ("__main__",),
 )
 PLACE = {room: place for place, rooms in enumerate(ROW) for room in rooms}
 PURE = {"harmony": {"ossian.chat", "ossian.errors"}}  # rooms that may use less than all to their left

@@ -42,6 +42,19 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class OldCall:
+    """A call as the server writes it in history: the recipient stands next to the role."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NoThought:
+    """The empty thought that the server writes when tools are offered and thinking is off."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     name: str
     text: str
@@ -52,7 +65,7 @@ class Answer:
     text: str
 
 
-Message = User | OldAnswer | Thought | Call | Result | Answer
+Message = User | OldAnswer | Thought | NoThought | Call | OldCall | Result | Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +118,9 @@ def write_developer(talk: Conversation) -> str:
 
 def write_tool(tool: Tool) -> str:
     head = f"// {tool.description}\ntype {tool.name} = "
-    properties = tool.parameters.get("properties", {})
-    if not properties:
+    if not tool.parameters:
         return head + "() => any;"
+    properties = tool.parameters.get("properties", {})
     required = tool.parameters.get("required", [])
     fields = "".join(write_field(name, schema, name in required) for name, schema in properties.items())
     return f"{head}(_: {{\n{fields}}}) => any;"
@@ -154,20 +167,25 @@ def write_message(message: Message, before: Message | None) -> list[Part]:
         case User(text):
             return write_plain("user", text)
         case Result(name, text):
-            head = read_only("<|start|>", f"functions.{name} to=assistant", "<|channel|>", "commentary", "<|message|>")
+            head = read_only("<|start|>", f"functions.{name}", " to=assistant", "<|channel|>", "commentary", "<|message|>")
             return head + read_only(text, "<|end|>")
         case OldAnswer(text):
             head = read_only("<|start|>", "assistant", "<|channel|>", "final", "<|message|>")
             return head + learn(text) + read_only("<|end|>")
         case Thought(text):
             return open_turn(before) + learn("<|channel|>", "analysis", "<|message|>", text, "<|end|>")
+        case NoThought():
+            return read_only("<|start|>", "assistant", "<|channel|>", "analysis", "<|message|>", "<|end|>")
+        case OldCall(name, arguments):
+            head = read_only("<|start|>", "assistant", f" to=functions.{name}", "<|channel|>", "commentary", " ", "<|constrain|>")
+            return head + read_only("json", "<|message|>", json.dumps(arguments, ensure_ascii=False), "<|call|>")
         case Call(name, arguments):
             head = learn("<|channel|>", f"commentary to=functions.{name} ", "<|constrain|>", "json", "<|message|>")
             return open_turn(before) + head + learn(json.dumps(arguments, ensure_ascii=False), "<|call|>")
         case Answer(text):
-            # Without a thought the server has opened the final channel itself (think=false).
+            # Without any thought the server has opened the final channel itself (think=false).
             header = ("<|channel|>", "final", "<|message|>")
-            opened = learn(*header) if isinstance(before, Thought) else read_only(*header)
+            opened = learn(*header) if isinstance(before, Thought | NoThought) else read_only(*header)
             return open_turn(before) + opened + learn(text, "<|return|>")
 
 

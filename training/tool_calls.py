@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from harmony_text import Answer, Call, Conversation, Message, Result, Thought, Tool, User
+from harmony_text import Answer, Call, Conversation, Message, NoThought, OldCall, Result, Thought, Tool, User
 from questions import NO_THOUGHT_SHARE, Asker, any_day, any_effort
 from values import TRAIN, Lexicon, Values, json_type, say
 
@@ -92,7 +92,10 @@ width|big|Width|{} wide|with width {}
 weight|decimal|Weight|{} kg heavy|with weight {}
 level|small|The level|at level {}|to level {}
 floor|small|The floor|on floor {}
-expression|sum|The expression|with {}"""
+expression|sum|The expression|with {}
+verbose|bool|Print more|with verbose {}|verbose {}
+urgent|bool|Whether it is urgent|with urgent {}
+notify|bool|Tell the others|notify {}|with notify {}"""
 OPENINGS = ("", "", "", "Please ", "Can you ", "Could you ", "I want to ", "I need to ", "Hi, ", "please ", "Now ", "Would you ")
 FIELDS = (
     "status:open/closed/ready/done/sent/saved/active temperature:temp price:decimal count:number name:person city:city date:date time:time "
@@ -107,6 +110,7 @@ class Parameter:
     kind: str
     description: str
     required: bool
+    default: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +152,15 @@ def read_parameter(text: str) -> Parameter:
 
 
 def write_spec(spec: Spec) -> Tool:
-    properties = {p.name: json_type(p.kind) | {"description": p.description} for p in spec.parameters}
+    if not spec.parameters:
+        return Tool(spec.name, spec.description, {})
+    properties = {p.name: json_type(p.kind) | {"description": p.description} | write_default(p) for p in spec.parameters}
     required = [p.name for p in spec.parameters if p.required]
     return Tool(spec.name, spec.description, {"type": "object", "properties": properties, "required": required})
+
+
+def write_default(parameter: Parameter) -> dict[str, Any]:
+    return {} if parameter.default is None else {"default": parameter.default}
 
 
 def ask_for(spec: Spec, values: Values) -> Request:
@@ -174,10 +184,8 @@ class Caller:
             return self.needless_tools()
         request = self.request()
         tools = self.offer(request.tool)
-        call = Call(request.tool.name, request.arguments)
-        messages: tuple[Message, ...] = (User(self.say_kindly(request.sentence)), *self.think(self.name_choice(call.name)), call)
-        if self.rng.random() < RESULT_SHARE:
-            messages += self.result(call.name)
+        user = User(self.say_kindly(request.sentence))
+        messages = (user, *self.call(request)) if self.rng.random() > RESULT_SHARE else (user, *self.call_and_tell(request))
         return Conversation(messages, date=any_day(self.rng), reasoning=any_effort(self.rng), tools=tools, instructions=self.instructions())
 
     def instructions(self) -> str:
@@ -186,7 +194,7 @@ class Caller:
     def needless_tools(self) -> Conversation:
         tools = self.offer(self.request().tool)
         topic = self.rng.choice(self.asker.topics)
-        return replace(self.asker.settle((User(self.asker.ask(topic)), *self.asker.reply(topic.thinking, topic.answer))), tools=tools)
+        return replace(self.asker.settle((User(self.asker.ask(topic)), self.think(topic.thinking), Answer(topic.answer))), tools=tools)
 
     def request(self) -> Request:
         if self.rng.random() < MADE_UP_SHARE:
@@ -201,8 +209,8 @@ class Caller:
         other = self.rng.choice((f"{self.values.syllables()}_{spec.name}", f"{spec.name}_{self.values.syllables()}", camel(spec.name)))
         return replace(spec, name=other)
 
-    def make_spec(self) -> Spec:
-        verb, thing = self.rng.choice(VERBS), self.rng.choice(OBJECTS) if self.rng.random() < 0.75 else self.values.syllables()
+    def make_spec(self, verb: str = "") -> Spec:
+        verb, thing = verb or self.rng.choice(VERBS), self.rng.choice(OBJECTS) if self.rng.random() < 0.75 else self.values.syllables()
         rows = self.rng.sample(PARAMETER_ROWS, self.rng.choice((1, 1, 2, 2, 3, 4)))
         parameters = [self.make_parameter(row, at) for at, row in enumerate(rows)]
         spoken = [row for row, p in zip(rows, parameters, strict=True) if p.required or self.rng.random() < 0.6]
@@ -214,34 +222,48 @@ class Caller:
         return Spec(name, f"{verb.capitalize()} the {thing}.", tuple(parameters), (sentence,))
 
     def make_parameter(self, row: list[str], at: int) -> Parameter:
-        return Parameter(row[0], row[1], row[2], required=at == 0 or self.rng.random() < 0.6)
+        if at == 0 or self.rng.random() < 0.6:
+            return Parameter(row[0], row[1], row[2], required=True)
+        default = self.values.make(row[1]) if self.rng.random() < 0.25 and row[1] != "list" else None
+        return Parameter(row[0], row[1], row[2], required=False, default=default)
 
     def offer(self, wanted: Tool) -> tuple[Tool, ...]:
         tools = {wanted.name: wanted}
         for _ in range(self.rng.choice((0, 0, 0, 1, 1, 1, 2, 3))):
-            other = self.make_spec() if self.rng.random() < MADE_UP_SHARE else self.rng.choice(self.specs)
+            other = self.make_other(wanted) if self.rng.random() < MADE_UP_SHARE else self.rng.choice(self.specs)
             tools.setdefault(other.name, write_spec(other))
         offered = list(tools.values())
         self.rng.shuffle(offered)
         return tuple(offered)
 
+    def make_other(self, wanted: Tool) -> Spec:
+        """Now and then the other tool does the same to another thing, so that the thing must be read too."""
+        verb = wanted.description.split()[0].lower()
+        return self.make_spec(verb if self.rng.random() < 0.3 else "")
+
     def say_kindly(self, sentence: str) -> str:
-        if sentence[0].islower():
+        if sentence.split()[0] in VERBS:
             sentence = self.rng.choice(OPENINGS) + sentence
         if self.rng.random() < 0.4:
             sentence = sentence[0].upper() + sentence[1:]
-        ending = self.rng.choice(("", "", "", " please", " Thanks.", "."))
+        ending = self.rng.choice(("", "", "", " please", ". Thanks.", "."))
         return sentence + ending if sentence[-1] not in '.?!"`' else sentence
 
-    def name_choice(self, name: str) -> str:
-        return f"I call {name}."
+    def call(self, request: Request) -> tuple[Message, ...]:
+        return (self.think(f"I call {request.tool.name}."), Call(request.tool.name, request.arguments))
 
-    def think(self, text: str) -> tuple[Message, ...]:
-        return () if self.rng.random() < NO_THOUGHT_SHARE else (Thought(text),)
+    def call_and_tell(self, request: Request) -> tuple[Message, ...]:
+        """Go on after the result; the call then mostly stands as the server writes history."""
+        name = request.tool.name
+        called = self.call(request) if self.rng.random() < 0.35 else (OldCall(name, request.arguments),)
+        return (*called, *self.result(name))
+
+    def think(self, text: str) -> Message:
+        return NoThought() if self.rng.random() < NO_THOUGHT_SHARE else Thought(text)
 
     def result(self, name: str) -> tuple[Message, ...]:
         text, answer = self.rng.choice((self.fields, self.fields, self.lines, self.sentence, self.error))()
-        return (Result(name, text), *self.think("I have the result and tell the user."), Answer(answer))
+        return (Result(name, text), self.think("I have the result and tell the user."), Answer(answer))
 
     def fields(self) -> tuple[str, str]:
         chosen = self.rng.sample(FIELDS, self.rng.choice((1, 2, 2, 3)))

@@ -1,10 +1,11 @@
 """Train the demo model for a given number of minutes on the processor."""
 
 import argparse
-import ctypes
 import json
 import math
+import os
 import random
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -30,14 +31,20 @@ LARGEST_GRADIENT = 1.0
 SAY_SECONDS, SAVE_SECONDS, VALIDATE_SECONDS = 20, 300, 300
 VALIDATION_DOCUMENTS = 300
 DTYPE = torch.bfloat16  # 420 against 85-180 GFLOP/s in float32 on two Zen 4 cores
+ENVIRONMENT = {
+    # Waiting threads that spin steal the cores from other programs and from the thread of the backward pass.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # Never give big buffers back to the system: fresh pages cost more than the arithmetic done on them.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "8000000000",
+    "MALLOC_ARENA_MAX": "1",
+}
 
 
-def keep_memory() -> None:
-    """Tell glibc never to give big buffers back: fresh pages cost more than the arithmetic done on them."""
-    libc = ctypes.CDLL("libc.so.6")
-    m_trim_threshold, m_mmap_max = -1, -4
-    libc.mallopt(m_mmap_max, 0)
-    libc.mallopt(m_trim_threshold, 2**31 - 1)
+def settle() -> None:
+    """Start again with the settings that libraries read only once, when they are loaded."""
+    if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ENVIRONMENT)
 
 
 class Losses:
@@ -168,9 +175,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--build", type=Path, default=BUILD, help="folder of train.jsonl, valid.jsonl and all results")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint; its minutes count")
+    parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
-    keep_memory()
-    torch.set_num_threads(2)
+    settle()
+    torch.set_num_threads(chosen.threads)
     torch.manual_seed(SEED)
     encoder = Encoder(chosen.build / TOKENIZER.name)
     documents = read_documents(chosen.build / "train.jsonl", encoder)

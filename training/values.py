@@ -224,6 +224,7 @@ KINDS: dict[str, Callable[[Values], Any]] = {
     "url": Values.url, "ident": Values.identifier, "code": Values.code, "command": Values.command, "phone": Values.phone,
     "address": Values.address, "sum": Values.sum, "list": Values.list, "made": Values.syllables,
     "year": lambda v: v.rng.randint(1200, 2030),
+    "bool": lambda v: v.rng.random() < 0.5,
     "small": lambda v: v.rng.randint(2, 30),
     "percent": lambda v: v.rng.randint(1, 100),
     "port": lambda v: v.rng.randint(1024, 65535),
@@ -253,6 +254,8 @@ def json_type(kind: str) -> dict[str, Any]:
         return {"type": "string", "enum": kind.split("/")}
     if kind in INTEGERS:
         return {"type": "integer"}
+    if kind == "bool":
+        return {"type": "boolean"}
     if kind == "decimal":
         return {"type": "number"}
     if kind == "list":
@@ -266,6 +269,8 @@ def say(value: Any) -> str:
     >>> say(["tea", "milk", "bread"])
     'tea, milk and bread'
     """
+    if isinstance(value, bool):
+        return "on" if value else "off"
     if isinstance(value, list):
         return f"{', '.join(value[:-1])} and {value[-1]}" if len(value) > 1 else value[0]
     return str(value)

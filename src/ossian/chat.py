@@ -13,7 +13,7 @@ MODEL_CAPABILITIES = ("completion", "tools", "insert", "vision", "audio", "embed
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of an offered function. `arguments` is JSON text as the model wrote it; a message holds it, and it is an event."""
+    """A call of an offered function: part of a message, and an event. `arguments` is JSON as the model wrote it."""
 
     id: str
     name: str

@@ -27,6 +27,4 @@ def test_the_answer_ends_before_the_stop_string(stops: list[str], text: str, sho
 def test_pieces_make_no_difference(text: str, stops: list[str], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(text)))
     whole, pieces = StopCutter(stops), StopCutter(stops)
-    assert (
-        pieces.feed(text[:cut]) + pieces.feed(text[cut:]) + pieces.finish() == whole.feed(text) + whole.finish()
-    )
+    assert pieces.feed(text[:cut]) + pieces.feed(text[cut:]) + pieces.finish() == whole.feed(text) + whole.finish()

@@ -245,6 +245,9 @@ def test_the_final_channel_counts_as_answered_from_its_first_word():
         pytest.param('{"a":NaN}', None, id="not a number"),
         pytest.param("[1]", None, id="a list"),
         pytest.param("[" * 100_000, None, id="too deep"),
+        pytest.param('{"a":"' + '\\"x,' * 100_000, None, id="a long string that is not closed"),
+        pytest.param('{"a":1' + ",\n" * 50_000, None, id="a flood of commas"),
+        pytest.param("```" + "\n " * 50_000, None, id="a flood of lines"),
     ],
 )
 def test_arguments_are_repaired(written, repaired):

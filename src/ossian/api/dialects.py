@@ -12,6 +12,8 @@ from ossian.errors import ContextTooLong, ModelNotFound, OssianError
 
 log = logging.getLogger(__name__)
 
+JSON_TYPE = "application/json; charset=utf-8"
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -64,7 +66,7 @@ def dialect_of(path: str) -> Dialect:
 
 
 def json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(dump(data), status, headers, media_type="application/json; charset=utf-8")
+    return Response(dump(data), status, headers, media_type=JSON_TYPE)
 
 
 def error_response(error: Exception, dialect: Dialect) -> Response:

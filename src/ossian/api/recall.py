@@ -47,7 +47,7 @@ class CallMemory:
 
 
 def recall(request: ChatRequest, memory: CallMemory, model: str) -> ChatRequest:
-    """The conversation as the model wrote it: its arguments to the letter, and its thinking where the client dropped it."""
+    """The conversation as the model wrote it: arguments to the letter, and thinking that the client dropped."""
     return replace(request, messages=tuple(recall_message(message, memory, model) for message in request.messages))
 
 

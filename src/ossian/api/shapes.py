@@ -1,4 +1,4 @@
-"""What all wire shapes share: a body is JSON whatever it says it is, null means unset, and a refusal names the field."""
+"""What all wire shapes share: a body is JSON whatever it says it is, null means unset, errors name the field."""
 
 import json
 from collections.abc import Sequence

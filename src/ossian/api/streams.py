@@ -1,8 +1,7 @@
-"""Responses that live as long as a model speaks, and end it at once when the caller leaves. Knows no dialect's words."""
+"""Responses that live as long as a model speaks, and end it at once when the caller leaves. Knows no dialect."""
 
 import asyncio
 import logging
-from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ossian.api.dialects import Dialect, as_known, error_response, json_response
+from ossian.api.dialects import JSON_TYPE, Dialect, as_known, dump, error_response
 from ossian.chat import Done, Event, Events, Text, Thinking, ToolCall, Usage
 from ossian.errors import ModelFailed, OssianError
 
@@ -45,33 +44,39 @@ class Reply(Protocol):
 class LiveResponse(Response):
     """Does its work while it listens to the caller: who leaves, at any moment, cancels the work."""
 
-    def __init__(self, dialect: Dialect, stopping: asyncio.Event) -> None:
+    def __init__(self, dialect: Dialect, stopping: asyncio.Event, content_type: str) -> None:
         self.status_code = 200
         self.background = None
         self.dialect = dialect
         self.stopping = stopping
-        self.init_headers({"content-type": dialect.media_type, "cache-control": "no-cache"})
+        self.init_headers({"content-type": content_type, "cache-control": "no-cache"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await race(self.work(scope, receive, send), hang_up(receive), self.stopping.wait())
+        try:
+            ended = await race(self.work(send), hang_up(receive), self.stopping.wait())
+            if not ended and self.stopping.is_set():
+                raise ModelFailed("the server is stopping")
+        except Exception as error:
+            await self.fail(error, scope, receive, send)
 
-    @abstractmethod
-    async def work(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+    async def work(self, send: Send) -> None:
+        raise NotImplementedError
+
+    async def fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        await error_response(error, self.dialect)(scope, receive, send)
 
 
 class WholeResponse(LiveResponse):
     """One JSON object at the end of some work."""
 
     def __init__(self, make: Callable[[], Awaitable[Any]], dialect: Dialect, stopping: asyncio.Event) -> None:
-        super().__init__(dialect, stopping)
+        super().__init__(dialect, stopping, JSON_TYPE)
         self.make = make
 
-    async def work(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = json_response(await self.make())
-        except Exception as error:
-            response = error_response(error, self.dialect)
-        await response(scope, receive, send)
+    async def work(self, send: Send) -> None:
+        body = dump(await self.make())
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 class StreamResponse(LiveResponse):
@@ -84,56 +89,53 @@ class StreamResponse(LiveResponse):
     def __init__(
         self, events: Events, reply: Reply, dialect: Dialect, stopping: asyncio.Event, comment_seconds: float
     ) -> None:
-        super().__init__(dialect, stopping)
+        super().__init__(dialect, stopping, dialect.media_type)
         self.events = events
         self.reply = reply
         self.comment_seconds = comment_seconds
         self.started = False
         self.silent = True
 
-    async def work(self, scope: Scope, receive: Receive, send: Send) -> None:
-        turn = asyncio.Lock()
+    async def work(self, send: Send) -> None:
+        """Write all events; comments while there are none."""
+        if self.dialect.comment:
+            await race(self.speak(send), self.comment(send))
+        else:
+            await self.speak(send)
+        await self.say(send, self.dialect.end, more=False)
 
-        async def say(data: bytes, more: bool = True) -> None:
-            async with turn:
-                await self.say(send, data, more)
-
-        async with asyncio.TaskGroup() as tasks:
-            comments = tasks.create_task(self.comment(say))
-            try:
-                await self.speak(say)
-            except Exception as error:
-                if not self.started:
-                    await error_response(error, self.dialect)(scope, receive, send)
-                    return
-                for data in self.reply.write_failure(as_known(error)):
-                    await say(self.dialect.frame(data))
-                log.warning("an answer broke off: %s", error)
-            finally:
-                comments.cancel()
-            await say(self.dialect.end, more=False)
-
-    async def speak(self, say: Callable[[bytes], Awaitable[None]]) -> None:
-        """Write all events, in one task from the first to the last, and close them whatever happens."""
+    async def speak(self, send: Send) -> None:
+        """Write the events, in one task from the first to the last, and close them whatever happens."""
         async with aclosing(self.events) as events:
             async for event in events:
                 for data in self.reply.write_event(event):
-                    await say(self.dialect.frame(data))
+                    await self.say(send, self.dialect.frame(data))
 
-    async def comment(self, say: Callable[[bytes], Awaitable[None]]) -> None:
+    async def comment(self, send: Send) -> None:
         """Keep proxies and clients waiting while a long prompt is read."""
-        while self.dialect.comment:
+        while True:
             self.silent = True
             await asyncio.sleep(self.comment_seconds)
             if self.silent:
-                await say(self.dialect.comment)
+                await self.say(send, self.dialect.comment)
 
-    async def say(self, send: Send, data: bytes, more: bool) -> None:
+    async def say(self, send: Send, data: bytes, more: bool = True) -> None:
         self.silent = False
         if not self.started:
             self.started = True
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say what went wrong: as the whole answer, or as the last word of it."""
+        if not self.started:
+            await super().fail(error, scope, receive, send)
+            return
+        known = as_known(error)
+        log.warning("an answer broke off: %s", known)
+        for data in self.reply.write_failure(known):
+            await self.say(send, self.dialect.frame(data))
+        await self.say(send, self.dialect.end, more=False)
 
 
 async def gather(events: Events) -> Whole:
@@ -160,8 +162,11 @@ async def hang_up(receive: Receive) -> None:
         pass
 
 
-async def race(work: Coroutine[Any, Any, None], *ends: Coroutine[Any, Any, object]) -> None:
-    """Do the work until it is done or one of the ends has come. Who is still running then is cancelled and waited for."""
+async def race(work: Coroutine[Any, Any, None], *ends: Coroutine[Any, Any, object]) -> bool:
+    """Do the work until it is done, or one of the ends has come; tell whether it was done.
+
+    Who is still running then is cancelled and waited for. The work's own exception goes on to the caller.
+    """
     tasks: list[asyncio.Task[Any]] = [asyncio.create_task(task) for task in (work, *ends)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -172,3 +177,4 @@ async def race(work: Coroutine[Any, Any, None], *ends: Coroutine[Any, Any, objec
         await asyncio.gather(*tasks, return_exceptions=True)
     if finished:
         tasks[0].result()
+    return finished

@@ -8,13 +8,14 @@ from contextlib import aclosing
 from typing import Any
 
 from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, ModelInfo, Text, Thinking
-from ossian.engines.memory import needed_memory, physical_cores
+from ossian.engines.memory import physical_cores
 from ossian.engines.meter import Meter
 from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
 from ossian.engines.stops import StopCutter
 from ossian.errors import ContextTooLong, NotSupported
 from ossian.harmony.parse import Parser
 from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, open_final, render
+from ossian.harmony.tags import END
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
@@ -70,9 +71,8 @@ class LocalModel:
 
     @property
     def info(self) -> ModelInfo:
-        context = self._runner.context
-        size = needed_memory(self._file, context)
-        return ModelInfo(self._file.name, context, size, capabilities=self._file.capabilities)
+        size = self._runner.memory()
+        return ModelInfo(self._file.name, self._runner.context, size, capabilities=self._file.capabilities)
 
     async def close(self) -> None:
         await self._runner.close()
@@ -173,12 +173,13 @@ class Answer:
         self.meter = meter
         self.thinking = ""
         self._cutter = StopCutter(request.stop)
+        self._closed = False
         self._names = names
 
     @property
     def stopped(self) -> bool:
-        """A stop string was met."""
-        return self._cutter.stopped
+        """A stop string was met, or the final answer was closed: what comes behind it is not for anybody."""
+        return self._cutter.stopped or self._closed
 
     @property
     def wants_final(self) -> bool:
@@ -189,6 +190,8 @@ class Answer:
         """The events that a piece completes. A control token's own text is never shown."""
         name = self._names.get(piece.token)
         text = piece.text.replace(name, "") if name else piece.text
+        # A grammar of llama.cpp's ends with <|end|> and then binds nothing any more.
+        self._closed = name == END and self.parser.in_final
         events = self.parser.feed(None, text) if text else []
         return self._shown(events + (self.parser.feed(name, "") if name else []))
 
@@ -207,7 +210,7 @@ class Answer:
                         shown.append(Text(kept))
                 case Thinking(text):
                     self.thinking += text
-                    shown.append(event)
+                    shown += [event] if self.request.think else []
                 case _:
                     shown.append(event)
         return shown

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx2
+import psutil
 
 from ossian.chat import Sampling
 from ossian.errors import ModelFailed
@@ -93,6 +94,14 @@ class Runner:
     def pid(self) -> int:
         return self._process.pid if self._process else 0
 
+    def memory(self) -> int:
+        """Bytes the process and what it started hold in memory now, mapped weights included; 0 when it is gone."""
+        try:
+            process = psutil.Process(self.pid)
+            return sum(member.memory_info().rss for member in (process, *process.children(recursive=True)))
+        except psutil.Error:
+            return 0
+
     async def start(self) -> Self:
         """Start the process and wait until it answers. Raises ModelFailed with the program's own last words."""
         try:
@@ -157,6 +166,7 @@ class Runner:
             "n_predict": max_tokens,
             "stream": True,
             "return_tokens": True,
+            "return_progress": True,  # also makes the server notice within a batch that the caller has left
             "cache_prompt": True,
             **sampling_fields(sampling),
             **fields,

@@ -21,10 +21,10 @@ class StopCutter:
         if self.stopped:
             return ""
         self._held += text
-        found = [at for stop in self._stops if (at := self._held.find(stop)) >= 0]
+        found = [(at + len(stop), at) for stop in self._stops if (at := self._held.find(stop)) >= 0]
         if found:
             self.stopped = True
-            return self._let_out(min(found))
+            return self._let_out(min(found)[1])  # the one that is complete first, as if letters came one by one
         return self._let_out(len(self._held) - self._possible_beginning())
 
     def finish(self) -> str:

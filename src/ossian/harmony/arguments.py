@@ -7,9 +7,11 @@ from typing import Any
 
 from ossian.chat import Tool
 
-FENCE = re.compile(r"```[a-z]*\s*\n(.*?)\n?\s*```", re.DOTALL)
-STRING_OR_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
-STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+FENCE = "```"
+# A string that nobody closed reaches to the end, so that no text takes more than one pass.
+STRING = r'"(?:[^"\\]|\\.?)*"?'
+OUTSIDE_STRINGS = re.compile(STRING, re.DOTALL)
+TRAILING_COMMAS = re.compile(rf"({STRING})|,(?=\s*[}}\]])", re.DOTALL)
 
 
 def repair_arguments(written: str, tool: Tool | None = None) -> str | None:
@@ -44,9 +46,7 @@ def refuse_constant(name: str) -> None:
 
 def repairs(text: str) -> Iterator[str]:
     """Texts that may be what was meant, the smallest change first."""
-    fenced = FENCE.fullmatch(text)
-    bare = fenced[1].strip() if fenced else text
-    mended = STRING_OR_TRAILING_COMMA.sub(lambda found: found[1] or "", bare)
+    mended = drop_trailing_commas(take_from_fence(text).strip())
     for step in (keep, close_last_bracket, drop_last_bracket):
         changed: Callable[[str], str] = step
         candidate = changed(mended)
@@ -57,17 +57,27 @@ def repairs(text: str) -> Iterator[str]:
             yield value
 
 
+def take_from_fence(text: str) -> str:
+    """What stands between ``` and ```, without the language named there."""
+    first, _, rest = text.partition("\n")
+    return rest.removesuffix(FENCE).rstrip() if first.startswith(FENCE) and rest.endswith(FENCE) else text
+
+
+def drop_trailing_commas(text: str) -> str:
+    return TRAILING_COMMAS.sub(lambda found: found[1] or "", text)
+
+
 def keep(text: str) -> str:
     return text
 
 
 def close_last_bracket(text: str) -> str:
     """Add the one bracket that is missing at the end."""
-    outside = STRING.sub("", text)
+    outside = OUTSIDE_STRINGS.sub("", text)
     braces = outside.count("{") - outside.count("}")
     squares = outside.count("[") - outside.count("]")
     missing = "}" * max(0, braces) + "]" * max(0, squares)
-    return STRING_OR_TRAILING_COMMA.sub(lambda found: found[1] or "", text + missing) if len(missing) == 1 else text
+    return drop_trailing_commas(text + missing) if len(missing) == 1 else text
 
 
 def drop_last_bracket(text: str) -> str:
@@ -80,9 +90,8 @@ def put_in_only_parameter(text: str, tool: Tool | None) -> str | None:
     name = only_string_parameter(tool) if tool is not None else None
     if name is None or text.startswith("{"):
         return None
-    fenced = FENCE.fullmatch(text)
     value = read_json(text)
-    return json.dumps({name: value if isinstance(value, str) else fenced[1] if fenced else text}, ensure_ascii=False)
+    return json.dumps({name: value if isinstance(value, str) else take_from_fence(text)}, ensure_ascii=False)
 
 
 def only_string_parameter(tool: Tool) -> str | None:

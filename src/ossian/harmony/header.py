@@ -16,7 +16,7 @@ CONTENT_TYPES = ("json", "code", "text", "python")
 HEADER_WORDS = (*CHANNELS, *ROLES, *CONTENT_TYPES, "to=", "functions.")
 
 LONGEST_WORD = 200
-LONGEST_HEADER = 2_000
+LONGEST_HEADER = 1_000
 
 TAG = re.compile("|".join(map(re.escape, TAGS)))
 WORD = re.compile(r"[A-Za-z0-9_.$:/=-]+")

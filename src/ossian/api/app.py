@@ -1,0 +1,118 @@
+"""The doors as one table: every path, what answers there, and in which dialect."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+
+from ossian import __version__
+from ossian.api import ollama, ollama_models, openai
+from ossian.api.desk import Desk
+from ossian.api.dialects import OLLAMA, OPENAI, Dialect, error_response
+from ossian.api.guard import Guard
+from ossian.api.shapes import Shape
+from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaShow
+from ossian.api.shapes_openai import OpenAIChat
+from ossian.api.streams import COMMENT_SECONDS
+from ossian.engines.pool import Pool
+from ossian.settings import Settings
+from ossian.store.catalogue import ModelFile
+
+CLIENT_CLOSED_REQUEST = 499
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the table. `body` is the shape of what is sent, for the OpenAPI page."""
+
+    method: str
+    path: str
+    answer: Answer
+    dialect: Dialect = OLLAMA
+    body: type[Shape] | None = None
+
+
+ROUTES = (
+    Route("GET", "/", ollama_models.hello),
+    Route("GET", "/health", ollama_models.health),
+    Route("GET", "/api/version", ollama_models.version),
+    Route("GET", "/api/status", ollama_models.status),
+    Route("GET", "/api/tags", ollama_models.tags),
+    Route("GET", "/api/ps", ollama_models.loaded),
+    Route("POST", "/api/show", ollama_models.show, body=OllamaShow),
+    Route("POST", "/api/generate", ollama.generate, body=OllamaGenerate),
+    Route("POST", "/api/chat", ollama.chat, body=OllamaChat),
+    Route("POST", "/api/chat/completions", openai.chat, OPENAI, OpenAIChat),
+    Route("POST", "/v1/chat/completions", openai.chat, OPENAI, OpenAIChat),
+    Route("GET", "/v1/models", openai.models, OPENAI),
+    Route("GET", "/v1/models/{model:path}", openai.model, OPENAI),
+)
+"""Every GET answers HEAD as well."""
+
+
+def build_app(
+    settings: Settings,
+    pool: Pool,
+    models: Callable[[], Sequence[ModelFile]],
+    *,
+    comment_seconds: float = COMMENT_SECONDS,
+) -> FastAPI:
+    """The whole server as an ASGI application. The pool closes with it."""
+
+    @asynccontextmanager
+    async def until_closed(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await pool.close()
+
+    # The pages of FastAPI's documentation load scripts from the net; the description itself does not.
+    app = FastAPI(title="Ossian", version=__version__, docs_url=None, redoc_url=None, lifespan=until_closed)
+    app.router.redirect_slashes = False
+    app.state.desk = Desk(settings, pool, models, comment_seconds)
+    for route in ROUTES:
+        add_route(app, route)
+    app.add_exception_handler(HTTPException, not_here)
+    app.add_middleware(Guard, settings=settings)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app
+
+
+def add_route(app: FastAPI, route: Route) -> None:
+    async def endpoint(request: Request) -> Response:
+        """Answer, and say every error in the dialect of the door."""
+        try:
+            return await route.answer(request)
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
+        except Exception as error:
+            return error_response(error, route.dialect)
+
+    described: dict[str, Any] = {"summary": (route.answer.__doc__ or "").partition("\n")[0], "response_model": None}
+    if route.body:
+        schema = {"$ref": f"#/components/schemas/{route.body.__name__}"}
+        described["openapi_extra"] = {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+    app.add_api_route(route.path, endpoint, methods=[route.method], **described)
+    if route.method == "GET":
+        app.add_api_route(route.path, endpoint, methods=["HEAD"], include_in_schema=False)
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI page, with the very shapes that validate."""
+    page = FastAPI.openapi(app)
+    shapes = [(route.body, "validation") for route in ROUTES if route.body]
+    _, schemas = models_json_schema(shapes, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    page.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
+    return page
+
+
+async def not_here(request: Request, error: Exception) -> Response:
+    """404 and 405 in the words of Ollama's router."""
+    assert isinstance(error, HTTPException)
+    words = {404: "404 page not found", 405: "405 method not allowed"}
+    return PlainTextResponse(words.get(error.status_code, str(error.detail)), error.status_code, error.headers)

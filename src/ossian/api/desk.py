@@ -1,0 +1,72 @@
+"""What all doors of one server share: its models, its memory of calls, and how a question is put to a model."""
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ossian.answer import answer
+from ossian.api.dialects import Dialect
+from ossian.api.recall import CallMemory, recall, remember_calls
+from ossian.api.streams import Reply, StreamResponse, WholeResponse, gather
+from ossian.chat import ChatRequest, CompletionRequest, Events
+from ossian.engines.pool import Pool
+from ossian.errors import BadRequest, ModelNotFound, NotEnoughMemory
+from ossian.settings import Settings
+from ossian.store.catalogue import ModelFile
+
+LONGEST_NAME = 1_024
+
+
+@dataclass(slots=True)
+class Desk:
+    """`models` lists what is on this disk; `stopping` is set when the server is to end."""
+
+    settings: Settings
+    pool: Pool
+    models: Callable[[], Sequence[ModelFile]]
+    comment_seconds: float
+    calls: CallMemory = field(default_factory=CallMemory)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def find(self, name: str) -> ModelFile:
+        """The model of this name. Raises ModelNotFound, and BadRequest for what cannot be a name."""
+        if len(name) > LONGEST_NAME or re.search(r"[\x00-\x1f]", name):
+            raise BadRequest("invalid model name")
+        file = self.pool.find(name) if name else None
+        if file is None:
+            raise ModelNotFound(name)
+        return file
+
+    def context_of(self, file: ModelFile) -> int:
+        """Tokens of context this model is served with; for one that does not fit here, what it was trained for."""
+        try:
+            return self.pool.context_of(file)
+        except NotEnoughMemory:
+            return file.context_length
+
+    def ask(self, request: ChatRequest | CompletionRequest, file: ModelFile) -> Events:
+        """The answer of a model, its calls remembered on the way."""
+        if isinstance(request, ChatRequest):
+            request = recall(request, self.calls, file.digest)
+        return remember_calls(answer(request, self.pool), self.calls, file.digest)
+
+    def respond(self, events: Events, reply: Reply, dialect: Dialect, stream: bool) -> Response:
+        """The answer on the wire, as a stream or whole."""
+        if stream:
+            return StreamResponse(events, reply, dialect, self.stopping, self.comment_seconds)
+
+        async def whole() -> dict[str, Any]:
+            return reply.write_whole(await gather(events))
+
+        return WholeResponse(whole, dialect, self.stopping)
+
+
+def desk_of(request: Request) -> Desk:
+    desk = request.app.state.desk
+    assert isinstance(desk, Desk)
+    return desk

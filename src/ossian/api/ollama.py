@@ -1,0 +1,232 @@
+"""Ollama's door: /api/chat and /api/generate."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ossian.api.desk import Desk, desk_of
+from ossian.api.dialects import OLLAMA, write_ollama_error
+from ossian.api.options import read_format, read_keep_alive, read_options, read_think
+from ossian.api.recall import read_arguments
+from ossian.api.shapes import read_body
+from ossian.api.shapes_ollama import OllamaCall, OllamaChat, OllamaGenerate, OllamaMessage, OllamaRequest
+from ossian.api.streams import Whole, WholeResponse
+from ossian.api.turns import check_ability, finish_conversation, ollama_name, read_role, read_tools
+from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Message, Text, Thinking, ToolCall
+from ossian.errors import BadRequest, NotSupported, OssianError
+from ossian.store.catalogue import ModelFile
+
+Words = dict[str, Any]
+MOST_LOGPROBS = 20
+
+
+async def chat(request: Request) -> Response:
+    """Answer a conversation, as Ollama does."""
+    desk = desk_of(request)
+    body = await read_body(request, OllamaChat)
+    check_request(body)
+    if not body.model:
+        raise BadRequest("model is required")
+    file = desk.find(body.model)
+    reply = OllamaReply(body.model, chat_words)
+    if not body.messages:
+        return load_or_unload(desk, body, file, reply, "chat")
+    return desk.respond(desk.ask(read_chat(body, file), file), reply, OLLAMA, body.stream)
+
+
+async def generate(request: Request) -> Response:
+    """Answer a single prompt, or continue raw text, as Ollama does."""
+    desk = desk_of(request)
+    body = await read_body(request, OllamaGenerate)
+    check_request(body)
+    file = desk.find(body.model)
+    reply = OllamaReply(body.model, generate_words)
+    if not body.prompt and not body.suffix:
+        return load_or_unload(desk, body, file, reply, "generate")
+    return desk.respond(desk.ask(read_generate(body, file), file), reply, OLLAMA, body.stream)
+
+
+def load_or_unload(desk: Desk, body: OllamaRequest, file: ModelFile, reply: "OllamaReply", ability: str) -> Response:
+    """What a request without words asks for. Every model can be unloaded this way: `ollama stop` does."""
+    keep_alive = read_keep_alive(body.keep_alive)
+    if keep_alive != 0:
+        check_ability(ability, body.model, file)
+    context = read_options(body.options, file).context
+
+    async def unload() -> Words:
+        await desk.pool.unload(body.model)
+        return reply.write_last("unload")
+
+    async def load() -> Words:
+        async with desk.pool.borrow(body.model, context=context, keep_alive=keep_alive):
+            return reply.write_last("load")
+
+    return WholeResponse(unload if keep_alive == 0 else load, OLLAMA, desk.stopping)
+
+
+def check_request(body: OllamaRequest) -> None:
+    if not 0 <= body.top_logprobs <= MOST_LOGPROBS:
+        raise BadRequest(f"top_logprobs must be between 0 and {MOST_LOGPROBS}")
+    if body.logprobs or body.top_logprobs:
+        raise BadRequest("logprobs is not supported yet")
+
+
+def read_chat(body: OllamaChat, file: ModelFile) -> ChatRequest:
+    """What /api/chat asks, in our words. Raises BadRequest for what is not served, and names it."""
+    check_ability("chat", body.model, file)
+    messages = [read_message(shape, index, body.model) for index, shape in enumerate(body.messages)]
+    return write_request(body, file, tuple(messages), body.tools)
+
+
+def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | CompletionRequest:
+    """What /api/generate asks: a conversation of one turn, or with `raw` the bare text."""
+    check_ability("generate", body.model, file)
+    if body.raw and (body.template or body.system or body.context):
+        raise BadRequest("raw mode does not support template, system, or context")
+    if body.suffix:
+        raise BadRequest(f"{ollama_name(file)} does not support insert")
+    if body.template:
+        raise BadRequest("template is not supported: gpt-oss is always asked in its own language, harmony; see raw")
+    if body.context:
+        raise BadRequest("context is not supported; send the conversation to /api/chat instead")
+    if body.images:
+        raise NotSupported(body.model, "images")
+    if not body.raw:
+        system = [Message("system", body.system)] if body.system else []
+        return write_request(body, file, (*system, Message("user", body.prompt)), [])
+    if read_format(body.format) is not None:
+        raise BadRequest("format is not supported yet with raw")
+    if body.think:
+        raise BadRequest("think is not supported with raw: the prompt is sent untouched")
+    options = read_options(body.options, file)
+    return CompletionRequest(
+        body.model,
+        body.prompt,
+        max_tokens=options.max_tokens,
+        stop=options.stop,
+        sampling=options.sampling,
+        context=options.context,
+        keep_alive=read_keep_alive(body.keep_alive),
+    )
+
+
+def write_request(body: OllamaRequest, file: ModelFile, messages: tuple[Message, ...], tools: list[Any]) -> ChatRequest:
+    options = read_options(body.options, file)
+    offered = read_tools(tools, file)
+    think, reasoning = read_think(body.think, body.model, file)
+    return ChatRequest(
+        body.model,
+        finish_conversation(messages, file),
+        tools=offered,
+        reasoning=reasoning,
+        think=think,
+        max_tokens=options.max_tokens,
+        stop=options.stop,
+        sampling=options.sampling,
+        context=options.context,
+        keep_alive=read_keep_alive(body.keep_alive),
+        format=read_format(body.format),
+    )
+
+
+def read_message(shape: OllamaMessage, index: int, model: str) -> Message:
+    if shape.images:
+        raise NotSupported(model, "images")
+    return Message(
+        read_role(shape.role, f"messages[{index}].role"),
+        shape.content,
+        thinking=shape.thinking,
+        calls=tuple(read_call(call) for call in shape.tool_calls),
+        call_id=shape.tool_call_id,
+        name=shape.tool_name,
+    )
+
+
+def read_call(shape: OllamaCall) -> ToolCall:
+    arguments = json.dumps(shape.function.arguments, ensure_ascii=False, separators=(",", ":"))
+    return ToolCall(shape.id, shape.function.name, arguments)
+
+
+def chat_words(content: str = "", thinking: str = "", calls: list[Words] | None = None) -> Words:
+    message: Words = {"role": "assistant", "content": content}
+    if thinking:
+        message["thinking"] = thinking
+    if calls:
+        message["tool_calls"] = calls
+    return {"message": message}
+
+
+def generate_words(content: str = "", thinking: str = "", calls: list[Words] | None = None) -> Words:
+    words: Words = {"response": content}
+    if thinking:
+        words["thinking"] = thinking
+    if calls:
+        words["tool_calls"] = calls
+    return words
+
+
+@dataclass(slots=True)
+class OllamaReply:
+    """One answer in Ollama's words. `words` puts content, thinking and calls where the route has them."""
+
+    model: str
+    words: Callable[..., Words]
+    calls: int = 0
+
+    def write_event(self, event: Event) -> Iterator[Words]:
+        match event:
+            case Text(text):
+                yield self.write_chunk(self.words(text))
+            case Thinking(text):
+                yield self.write_chunk(self.words(thinking=text))
+            case ToolCall():
+                yield self.write_chunk(self.words(calls=[self.write_call(event)]))
+            case Done():
+                yield {**self.write_last(event.reason), **write_usage(event)}
+
+    def write_failure(self, error: OssianError) -> Iterator[Words]:
+        yield write_ollama_error(error)
+
+    def write_whole(self, whole: Whole) -> Words:
+        words = self.words(whole.text, whole.thinking, [self.write_call(call) for call in whole.calls])
+        return {**self.write_last(whole.done.reason), **words, **write_usage(whole.done)}
+
+    def write_chunk(self, words: Words) -> Words:
+        return {"model": self.model, "created_at": write_now(), **words, "done": False}
+
+    def write_last(self, reason: str) -> Words:
+        return {**self.write_chunk(self.words()), "done": True, "done_reason": reason}
+
+    def write_call(self, call: ToolCall) -> Words:
+        """A call whose arguments are an object, as Ollama has it; what is none is handed over as one text."""
+        arguments = next(read_arguments(call.arguments), None)
+        whole = arguments if isinstance(arguments, dict) else {"arguments": call.arguments}
+        self.calls += 1
+        return {"id": call.id, "function": {"index": self.calls - 1, "name": call.name, "arguments": whole}}
+
+
+def write_usage(done: Done) -> Words:
+    """The six measures, none of them ever 0: clients divide by them, and Ollama leaves zeros out."""
+    usage = done.usage
+    return {
+        "total_duration": nanoseconds(usage.total_seconds),
+        "load_duration": nanoseconds(usage.load_seconds),
+        "prompt_eval_count": max(1, usage.prompt_tokens),
+        "prompt_eval_duration": nanoseconds(usage.prompt_seconds),
+        "eval_count": max(1, usage.completion_tokens),
+        "eval_duration": nanoseconds(usage.completion_seconds),
+    }
+
+
+def nanoseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1e9))
+
+
+def write_now() -> str:
+    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09d}Z"

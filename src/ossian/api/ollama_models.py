@@ -1,0 +1,186 @@
+"""Ollama's door for models: which there are, what each can do, which are loaded."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from ossian import __version__
+from ossian.api.desk import Desk, desk_of
+from ossian.api.dialects import json_response
+from ossian.api.shapes import read_body
+from ossian.api.shapes_ollama import OllamaShow
+from ossian.engines.pool import Seat
+from ossian.errors import BadRequest
+from ossian.store.catalogue import ModelFile
+
+OLLAMA_VERSION = "0.33.0"  # clients ask for at least 0.6.4 (Copilot's ollamaProvider.ts)
+COPILOT_AGENT = "GitHubCopilotChat/"
+LONGEST_ARRAY = 5
+LARGEST_OUTPUT_TOKENS = 16_384
+LEFT_OUT = ("general.name", "tokenizer.chat_template")
+KEY_WIDTH = 30
+
+
+async def hello(request: Request) -> Response:
+    """The sentence that many tools look for."""
+    return PlainTextResponse("Ollama is running")
+
+
+async def version(request: Request) -> Response:
+    """The version of Ollama this is compatible with, and our own."""
+    body = {"version": OLLAMA_VERSION, "ossian": __version__}
+    return json_response(body, headers={"x-ossian-version": __version__})
+
+
+async def health(request: Request) -> Response:
+    """Whether the server answers."""
+    return json_response({"status": "ok"})
+
+
+async def status(request: Request) -> Response:
+    """There is no cloud behind this server."""
+    return json_response({"cloud": {"disabled": True, "source": "config"}})
+
+
+async def tags(request: Request) -> Response:
+    """The models on this disk, newest first."""
+    desk = desk_of(request)
+    files = sorted(desk.models(), key=lambda file: file.modified_at, reverse=True)
+    return json_response({"models": [write_tag(file, desk) for file in files]})
+
+
+async def loaded(request: Request) -> Response:
+    """The models in memory, the one that stays longest first."""
+    return json_response({"models": [write_seat(seat) for seat in desk_of(request).pool.loaded()]})
+
+
+async def show(request: Request) -> Response:
+    """All about one model; `context_length` is what is served, so that no editor sends more."""
+    body = await read_body(request, OllamaShow)
+    asked = body.model or body.name
+    if not asked:
+        raise BadRequest("model is required")
+    desk = desk_of(request)
+    file = desk.find(asked)
+    shown = write_show(file, desk, verbose=body.verbose)
+    if request.headers.get("user-agent", "").startswith(COPILOT_AGENT):
+        shown["model_info"]["general.basename"] = asked  # the label in VS Code's model picker
+    return json_response(shown)
+
+
+def write_tag(file: ModelFile, desk: Desk) -> dict[str, Any]:
+    context = desk.context_of(file)
+    return {
+        "name": file.name,
+        "model": file.name,
+        "modified_at": write_time(file.modified_at),
+        "size": file.size,
+        "digest": file.digest,
+        "details": {**write_details(file), "context_length": context},
+        "capabilities": list(file.capabilities),
+        "context_length": context,
+        "max_output_tokens": most_output(context),
+    }
+
+
+def write_seat(seat: Seat) -> dict[str, Any]:
+    info = seat.model.info
+    return {
+        "name": seat.file.name,
+        "model": seat.file.name,
+        "size": info.size,
+        "digest": seat.file.digest,
+        "details": write_details(seat.file),
+        "expires_at": write_time(seat.expires_at),
+        "size_vram": info.size_on_gpu,
+        "context_length": info.context,
+    }
+
+
+def write_show(file: ModelFile, desk: Desk, *, verbose: bool) -> dict[str, Any]:
+    context = desk.context_of(file)
+    parameters = write_parameters(file, context)
+    return {
+        "license": file.license,
+        "modelfile": write_modelfile(file, parameters),
+        "parameters": parameters,
+        "template": file.template,
+        "system": file.system,
+        "details": write_details(file),
+        "model_info": write_model_info(file, context, verbose=verbose),
+        "capabilities": list(file.capabilities),
+        "modified_at": write_time(file.modified_at),
+        "context_length": context,
+        "max_output_tokens": most_output(context),
+    }
+
+
+def write_model_info(file: ModelFile, context: int, *, verbose: bool) -> dict[str, Any]:
+    """The file's own keys. The context as served stands first: Roo takes the first key that looks like one."""
+    context_key = f"{file.architecture}.context_length"
+    info: dict[str, Any] = {"general.architecture": file.architecture, context_key: context}
+    for key, value in file.metadata.items():
+        if key not in (*LEFT_OUT, context_key):
+            short = verbose or not isinstance(value, (list, tuple)) or len(value) <= LONGEST_ARRAY
+            info[key] = value if short else None
+    if file.parameter_count:
+        info["general.parameter_count"] = file.parameter_count
+    return {**info, "ossian.trained_context_length": file.context_length}
+
+
+def write_details(file: ModelFile) -> dict[str, Any]:
+    family = "gptoss" if file.is_gpt_oss else file.architecture
+    return {
+        "parent_model": "",
+        "format": "gguf",
+        "family": family,
+        "families": [family],
+        "parameter_size": write_parameter_count(file.parameter_count),
+        "quantization_level": file.quantization,
+    }
+
+
+def write_parameter_count(count: int) -> str:
+    """A number of weights, short.
+
+    >>> write_parameter_count(20_914_757_184), write_parameter_count(12_582_912)
+    ('20.9B', '12.6M')
+    """
+    for unit, letter in ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "K")):
+        if count >= unit:
+            return f"{count / unit:.1f}{letter}"
+    return str(count)
+
+
+def write_parameters(file: ModelFile, context: int) -> str:
+    return "\n".join(f"{key:<{KEY_WIDTH}} {value}" for key, value in list_parameters(file, context))
+
+
+def list_parameters(file: ModelFile, context: int) -> Iterator[tuple[str, str]]:
+    """The model's default options one by one, with the context as it is served."""
+    for key, value in {**file.parameters, "num_ctx": context}.items():
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            yield key, json.dumps(item, ensure_ascii=False)
+
+
+def write_modelfile(file: ModelFile, parameters: str) -> str:
+    lines = [
+        f"FROM {file.name}",
+        *(f"PARAMETER {' '.join(line.split(maxsplit=1))}" for line in parameters.splitlines()),
+    ]
+    if file.system:
+        lines.append(f'SYSTEM """{file.system}"""')
+    return "\n".join(lines) + "\n"
+
+
+def most_output(context: int) -> int:
+    """Tokens an editor should leave for the answer, its thinking included."""
+    return max(1, min(LARGEST_OUTPUT_TOKENS, context // 4))
+
+
+def write_time(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,196 @@
+"""OpenAI's door: /v1/chat/completions and /v1/models."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ossian.api.desk import Desk, desk_of
+from ossian.api.dialects import OPENAI, json_response
+from ossian.api.ollama_models import COPILOT_AGENT, most_output
+from ossian.api.openai_reply import OpenAIReply
+from ossian.api.options import Options, read_format, read_keep_alive, read_options, read_think
+from ossian.api.shapes import read_body
+from ossian.api.shapes_openai import OpenAICall, OpenAIChat, OpenAIMessage, ResponseFormat
+from ossian.api.turns import check_ability, finish_conversation, read_role, read_tools
+from ossian.chat import ChatRequest, Message, ToolCall
+from ossian.errors import BadRequest, NotSupported
+from ossian.store.catalogue import ModelFile
+
+THINK_OF_EFFORT: dict[str, bool | str] = {
+    "none": False,
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "high",
+    "ultra": "high",
+    "max": "high",
+}
+OPTION_FIELDS = (
+    "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repeat_penalty",
+    "seed", "stop", "num_ctx",
+)  # fmt: skip
+
+
+async def chat(request: Request) -> Response:
+    """Answer a conversation, as OpenAI does."""
+    desk = desk_of(request)
+    body = await read_body(request, OpenAIChat)
+    if not body.model:
+        raise BadRequest("model is required")
+    file = desk.find(body.model)
+    asked = read_chat(body, file)
+    in_copilot = request.headers.get("user-agent", "").startswith(COPILOT_AGENT)
+    reply = OpenAIReply(body.model, include_usage=body.stream_options.include_usage, in_copilot=in_copilot)
+    return desk.respond(desk.ask(asked, file), reply, OPENAI, body.stream)
+
+
+async def models(request: Request) -> Response:
+    """The models on this disk."""
+    desk = desk_of(request)
+    return json_response({"object": "list", "data": [write_model(file, desk) for file in desk.models()]})
+
+
+async def model(request: Request) -> Response:
+    """One model."""
+    desk = desk_of(request)
+    return json_response(write_model(desk.find(request.path_params["model"]), desk))
+
+
+def write_model(file: ModelFile, desk: Desk) -> dict[str, Any]:
+    context = desk.context_of(file)
+    return {
+        "id": file.name,
+        "object": "model",
+        "created": int(file.modified_at.timestamp()),
+        "owned_by": "library",
+        "context_length": context,
+        "max_output_tokens": most_output(context),
+    }
+
+
+def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
+    """What /v1/chat/completions asks, in our words. Raises BadRequest for what is not served, and names it."""
+    check_ability("chat", body.model, file)
+    refuse_unserved(body)
+    if not body.messages:
+        raise BadRequest("[] is too short - 'messages'")
+    messages = [read_message(shape, index, body.model) for index, shape in enumerate(body.messages)]
+    tools = read_tools(body.tools, file)
+    think, reasoning = read_think(read_effort(body), body.model, file)
+    options = read_all_options(body, file)
+    return ChatRequest(
+        body.model,
+        finish_conversation(messages, file),
+        tools=() if body.tool_choice == "none" else tools,
+        reasoning=reasoning,
+        think=think,
+        max_tokens=options.max_tokens,
+        stop=options.stop,
+        sampling=options.sampling,
+        context=options.context,
+        keep_alive=read_keep_alive(body.keep_alive),
+        format=read_response_format(body.response_format),
+    )
+
+
+def refuse_unserved(body: OpenAIChat) -> None:
+    """Nothing is left out silently: what is not served is refused by name."""
+    asked = {
+        "n": body.n != 1,
+        "logprobs": body.logprobs,
+        "top_logprobs": body.top_logprobs != 0,
+        "logit_bias": bool(body.logit_bias),
+        "functions": bool(body.functions),
+        "modalities": body.modalities not in ([], ["text"]),
+        "parallel_tool_calls": not body.parallel_tool_calls and bool(body.tools),
+        "tool_choice": body.tool_choice not in (None, "", "none", "auto"),
+    }
+    for name in (name for name, unserved in asked.items() if unserved):
+        value = getattr(body, name)
+        raise BadRequest(
+            f"{name} {value if isinstance(value, (int, str)) else ''} is not supported yet".replace("  ", " ")
+        )
+
+
+def read_effort(body: OpenAIChat) -> Any:
+    """How hard to think, by any of the three names it has here."""
+    effort = body.reasoning_effort or body.reasoning.effort
+    if not effort:
+        return body.think
+    if effort not in THINK_OF_EFFORT:
+        raise BadRequest(f'reasoning_effort "{effort}" is not known; write one of {", ".join(THINK_OF_EFFORT)}')
+    return THINK_OF_EFFORT[effort]
+
+
+def read_all_options(body: OpenAIChat, file: ModelFile) -> Options:
+    """OpenAI's fields over Ollama's options over the model's own."""
+    for name in ("max_tokens", "max_completion_tokens"):
+        value = getattr(body, name)
+        if value is not None and value < 1:
+            raise BadRequest(f"{name} must be at least 1")
+    named = {name: getattr(body, name) for name in OPTION_FIELDS}
+    named["num_predict"] = body.max_completion_tokens or body.max_tokens
+    return read_options({**body.options, **{name: value for name, value in named.items() if value is not None}}, file)
+
+
+def read_response_format(shape: ResponseFormat | None) -> Any:
+    match shape.type if shape else "text":
+        case "text":
+            return None
+        case "json_object":
+            return "json"
+        case "json_schema" if shape and isinstance(shape.json_schema.get("schema"), dict):
+            return read_format(shape.json_schema["schema"])
+        case "json_schema":
+            raise BadRequest("response_format.json_schema.schema is missing")
+    raise BadRequest("response_format.type must be text, json_object or json_schema")
+
+
+def read_message(shape: OpenAIMessage, index: int, model: str) -> Message:
+    thinking = read_thinking(shape)
+    field = f"messages[{index}]"
+    role = read_role(shape.role, f"{field}.role")
+    if shape.content is None and not (role == "assistant" and (shape.tool_calls or thinking)):
+        raise BadRequest(f"{field}.content is missing")
+    return Message(
+        role,
+        read_content(shape.content, f"{field}.content", model),
+        thinking=thinking if role == "assistant" else "",
+        calls=tuple(read_call(call) for call in shape.tool_calls),
+        call_id=shape.tool_call_id,
+        name=shape.name if role == "tool" else "",
+    )
+
+
+def read_content(content: Any, field: str, model: str) -> str:
+    """Text, or a list of parts of text, which are joined by a blank line as Ollama has it."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise BadRequest(f"{field} must be a string or a list of parts")
+    texts = []
+    for index, part in enumerate(content):
+        match part:
+            case {"type": "text" | "input_text" | "output_text", "text": str(text)}:
+                texts.append(text)
+            case {"type": "image_url" | "input_image"}:
+                raise NotSupported(model, "images")
+            case _:
+                raise BadRequest(f'{field}[{index}] must be {{"type": "text", "text": …}}')
+    return "\n\n".join(texts)
+
+
+def read_thinking(shape: OpenAIMessage) -> str:
+    """The chain of thought, under whichever of its names the client sends it back."""
+    names = (shape.reasoning_content, shape.reasoning, shape.reasoning_text, shape.thinking, shape.cot_summary)
+    for value in names:
+        joined = "".join(map(str, value)) if isinstance(value, list) else value
+        if isinstance(joined, str) and joined:
+            return joined
+    return ""
+
+
+def read_call(shape: OpenAICall) -> ToolCall:
+    return ToolCall(shape.id, shape.function.name, shape.function.arguments or "{}")

@@ -1,0 +1,107 @@
+"""One answer in OpenAI's words: chunks of a stream, or the whole completion."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ossian.api.dialects import write_openai_error
+from ossian.api.streams import Whole
+from ossian.chat import Done, Event, Text, Thinking, ToolCall, Usage
+from ossian.errors import OssianError
+
+Words = dict[str, Any]
+
+
+@dataclass(slots=True)
+class OpenAIReply:
+    """Every chunk of one answer has the same id and time; the first one says the role.
+
+    in_copilot   VS Code shows "Response contained no choices" for an error in mid-stream, and drops the answer
+                 so far; there the error is written as the end of the answer.
+    """
+
+    model: str
+    include_usage: bool = False
+    in_copilot: bool = False
+    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
+    created: int = field(default_factory=lambda: int(time.time()))
+    started: bool = False
+    call_ids: list[str] = field(default_factory=list)
+
+    def write_event(self, event: Event) -> Iterator[Words]:
+        match event:
+            case Text(text):
+                yield self.write_chunk({"content": text})
+            case Thinking(text):
+                yield self.write_chunk(self.write_thinking(text))
+            case ToolCall():
+                yield self.write_chunk({"tool_calls": [self.write_call(event)]})
+            case Done():
+                yield from self.write_end(event)
+
+    def write_end(self, done: Done) -> Iterator[Words]:
+        yield self.write_chunk({}, self.finish_reason(done))
+        if self.include_usage:
+            yield {**self.write_head("chat.completion.chunk"), "choices": [], "usage": write_usage(done.usage)}
+
+    def write_failure(self, error: OssianError) -> Iterator[Words]:
+        if not self.in_copilot:
+            yield write_openai_error(error)
+            return
+        yield self.write_chunk({"content": f"\n\n**The answer broke off:** {error}"})
+        yield self.write_chunk({}, "stop")
+
+    def write_whole(self, whole: Whole) -> Words:
+        message: Words = {"role": "assistant", "content": whole.text}
+        if whole.thinking:
+            message |= {"reasoning": whole.thinking, "reasoning_content": whole.thinking}
+        if whole.calls:
+            message["tool_calls"] = [self.write_call(call) for call in whole.calls]
+        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason(whole.done), "logprobs": None}
+        return {**self.write_head("chat.completion"), "choices": [choice], "usage": write_usage(whole.done.usage)}
+
+    def write_chunk(self, delta: Words, finish_reason: str | None = None) -> Words:
+        """One chunk; content and tool calls never share one, because Copilot loses the content then (its stream.ts)."""
+        if not self.started:
+            self.started = True
+            delta = {"role": "assistant", **delta}
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+        return {**self.write_head("chat.completion.chunk"), "choices": [choice]}
+
+    def write_thinking(self, text: str) -> Words:
+        """Reasoning under both its names. VS Code sends it back only when it came with a `cot_id`."""
+        return {"reasoning": text, "reasoning_content": text, "cot_id": f"cot-{self.id}"}
+
+    def write_head(self, kind: str) -> Words:
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+            "system_fingerprint": "fp_ossian",
+        }
+
+    def write_call(self, call: ToolCall) -> Words:
+        """A whole call. Clients tell calls apart by id, so no two have the same."""
+        fresh = call.id and call.id not in self.call_ids
+        self.call_ids.append(call.id if fresh else f"call_{secrets.token_hex(4)}")
+        return {
+            "index": len(self.call_ids) - 1,
+            "id": self.call_ids[-1],
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments or "{}"},
+        }
+
+    def finish_reason(self, done: Done) -> str:
+        return "tool_calls" if self.call_ids and done.reason == "stop" else done.reason
+
+
+def write_usage(usage: Usage) -> Words:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }

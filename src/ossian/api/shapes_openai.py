@@ -1,0 +1,77 @@
+"""What OpenAI's clients send to /v1/chat/completions. Fields with several types are read by hand."""
+
+from typing import Any
+
+from pydantic import Field
+
+from ossian.api.shapes import Shape, ToolShape
+
+
+class OpenAIFunction(Shape):
+    name: str
+    arguments: str = ""
+
+
+class OpenAICall(Shape):
+    id: str = ""
+    function: OpenAIFunction
+
+
+class OpenAIMessage(Shape):
+    role: str
+    content: Any = None
+    reasoning: Any = None
+    reasoning_content: Any = None
+    reasoning_text: Any = None
+    thinking: Any = None
+    cot_summary: Any = None
+    tool_calls: list[OpenAICall] = Field(default_factory=list)
+    tool_call_id: str = ""
+    name: str = ""
+
+
+class StreamOptions(Shape):
+    include_usage: bool = False
+
+
+class ReasoningShape(Shape):
+    effort: str = ""
+
+
+class ResponseFormat(Shape):
+    type: str
+    json_schema: dict[str, Any] = Field(default_factory=dict)
+
+
+class OpenAIChat(Shape):
+    model: str = ""
+    messages: list[OpenAIMessage] = Field(default_factory=list)
+    stream: bool = False
+    stream_options: StreamOptions = StreamOptions()
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    stop: Any = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    repeat_penalty: float | None = None
+    seed: int | None = None
+    response_format: ResponseFormat | None = None
+    tools: list[ToolShape] = Field(default_factory=list)
+    tool_choice: Any = None
+    parallel_tool_calls: bool = True
+    reasoning_effort: str = ""
+    reasoning: ReasoningShape = ReasoningShape()
+    n: int = 1
+    logprobs: bool = False
+    top_logprobs: int = 0
+    logit_bias: dict[str, Any] = Field(default_factory=dict)
+    functions: list[Any] = Field(default_factory=list)
+    modalities: list[str] = Field(default_factory=list)
+    options: dict[str, Any] = Field(default_factory=dict)
+    num_ctx: Any = None
+    keep_alive: Any = None
+    think: Any = None

@@ -1,0 +1,47 @@
+"""What every door does with a conversation and its tools once they are read. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast, get_args
+
+from ossian.api.shapes import ToolShape
+from ossian.chat import Message, Role, Tool
+from ossian.errors import BadRequest, NotSupported
+from ossian.store.catalogue import ModelFile
+
+ROLES = get_args(Role)
+
+
+def read_role(role: str, field: str) -> Role:
+    lowered = role.lower()
+    if lowered not in ROLES:
+        raise BadRequest(f'{field} "{role}" is not known; write one of {", ".join(ROLES)}')
+    return cast(Role, lowered)
+
+
+def read_tools(shapes: Sequence[ToolShape], file: ModelFile) -> tuple[Tool, ...]:
+    """The functions on offer. Raises BadRequest when there are any and the model cannot call them."""
+    for index, shape in enumerate(shapes):
+        if shape.type != "function":
+            raise BadRequest(f'tools[{index}].type "{shape.type}" is not supported; write "function"')
+    if shapes and "tools" not in file.capabilities:
+        raise BadRequest(f"{ollama_name(file)} does not support tools")
+    return tuple(Tool(shape.function.name, shape.function.description, shape.function.parameters) for shape in shapes)
+
+
+def ollama_name(file: ModelFile) -> str:
+    """The long name that Ollama's clients look for in its errors."""
+    return f"registry.ollama.ai/library/{file.name}" + ("" if ":" in file.name else ":latest")
+
+
+def check_ability(ability: str, model: str, file: ModelFile) -> None:
+    if "completion" not in file.capabilities:
+        raise NotSupported(model, ability)
+
+
+def finish_conversation(messages: Sequence[Message], file: ModelFile) -> tuple[Message, ...]:
+    """The conversation with the model's own system text before it, and every tool's result under the tool's name."""
+    own = [Message("system", file.system)] if file.system and messages[0].role != "system" else []
+    names = {call.id: call.name for message in messages for call in message.calls if call.id}
+    named = [replace(turn, name=turn.name or names.get(turn.call_id, "")) for turn in messages]
+    return (*own, *named)

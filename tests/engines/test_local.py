@@ -1,0 +1,72 @@
+"""gpt-oss through the runner. The tiny model's words mean nothing, so only what must hold for any words is tested."""
+
+import json
+from contextlib import aclosing
+
+import pytest
+
+from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Message, Sampling, Text, Thinking
+from ossian.engines.local import LocalModel
+from ossian.errors import ContextTooLong
+
+HELLO = (Message("user", "hello"),)
+
+
+async def events_of(model: LocalModel, request: ChatRequest | CompletionRequest) -> list[Event]:
+    opened = model.chat(request) if isinstance(request, ChatRequest) else model.complete(request)
+    async with aclosing(opened) as events:
+        return [event async for event in events]
+
+
+def text_of(events: list[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, Text))
+
+
+async def test_the_bound_on_tokens_ends_the_answer(model: LocalModel) -> None:
+    events = await events_of(model, ChatRequest("tiny", HELLO, think=False, max_tokens=5))
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert (done.reason, done.usage.completion_tokens) == ("length", 5)
+    assert done.usage.prompt_seconds > 0 and done.usage.completion_seconds > 0
+
+
+async def test_without_thinking_none_is_made(model: LocalModel) -> None:
+    events = await events_of(model, ChatRequest("tiny", HELLO, think=False, max_tokens=40))
+    assert not [event for event in events if isinstance(event, Thinking)]
+
+
+async def test_no_tag_leaks_whatever_the_model_says(model: LocalModel) -> None:
+    for seed in range(5):
+        request = ChatRequest("tiny", HELLO, max_tokens=200, sampling=Sampling(seed=seed, temperature=2.0))
+        events = await events_of(model, request)
+        said = "".join(event.text for event in events if isinstance(event, Text | Thinking))
+        assert "<|" + "channel|>" not in said and "<|" + "start|>" not in said
+
+
+async def test_a_prompt_that_is_too_long_is_refused_with_both_figures(model: LocalModel) -> None:
+    with pytest.raises(ContextTooLong) as error:
+        await events_of(model, ChatRequest("tiny", (Message("user", "word " * 20_000),)))
+    assert error.value.prompt_tokens > 20_000
+    assert error.value.context == 8192
+
+
+async def test_a_schema_binds_the_final_answer(model: LocalModel) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"yes": {"type": "boolean"}},
+        "required": ["yes"],
+        "additionalProperties": False,
+    }
+    request = ChatRequest("tiny", HELLO, think=False, format=schema, sampling=Sampling(seed=1), max_tokens=400)
+    assert json.loads(text_of(await events_of(model, request)))["yes"] in (True, False)
+
+
+async def test_a_stop_string_ends_the_answer_and_is_not_shown(model: LocalModel) -> None:
+    request = CompletionRequest("tiny", "hello", max_tokens=40, sampling=Sampling(temperature=0.0))
+    whole = text_of(await events_of(model, request))
+    stop = whole[10:13]
+    events = await events_of(
+        model, CompletionRequest("tiny", "hello", max_tokens=40, stop=(stop,), sampling=Sampling(temperature=0.0))
+    )
+    assert text_of(events) == whole[: whole.index(stop)]
+    assert isinstance(events[-1], Done) and events[-1].reason == "stop"
