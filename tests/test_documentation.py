@@ -1,5 +1,6 @@
 """What the program has, the documentation names; what the documentation shows, works."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,5 +42,5 @@ def test_every_setting_is_documented(variable: object) -> None:
 
 def test_no_setting_is_documented_that_does_not_exist() -> None:
     known = {name for variable in VARIABLES for name in variable.names}
-    named = {word.strip("`") for word in REFERENCE.split() if word.startswith(("`OSSIAN_", "`OLLAMA_"))}
+    named = set(re.findall(r"`((?:OSSIAN|OLLAMA)_[A-Z_]+)`", REFERENCE))
     assert named <= known
