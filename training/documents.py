@@ -4,20 +4,25 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import passages
 import tool_calls
-from harmony_text import Part, write_parts
+from copies import Repeater
+from harmony_text import Answer, Conversation, Message, OldAnswer, Part, Thought, write_parts
 from passages import Reader, read_schemas
 from questions import Asker, read_topics
 from tool_calls import Caller, read_specs
 from values import HELD_OUT
 
 HERE = Path(__file__).parent
-SHARES = {"question": 0.45, "tool": 0.30, "passage": 0.25}
+SHARES = {"question": 0.36, "tool": 0.29, "passage": 0.27, "copy": 0.08}
+PLAIN_KINDS = ("question", "passage", "copy")  # those that need no tools
+ALONE_SHARE = 0.45
+EARLIER_TURNS = 3
 HELD_OUT_CASES = 100
 
 
@@ -30,12 +35,28 @@ class Mixer:
         asker = Asker(self.topics, self.rng)
         caller = Caller(read_specs(HERE / "tools_train.txt"), asker, self.rng)
         reader = Reader(read_schemas(HERE / "passages_train.txt"), self.rng)
-        self.makers = {"question": asker.conversation, "tool": caller.conversation, "passage": reader.conversation}
+        self.makers = {
+            "question": asker.conversation,
+            "tool": caller.conversation,
+            "passage": reader.conversation,
+            "copy": Repeater(self.rng).conversation,
+        }
 
     def documents(self, count: int) -> Iterator[tuple[str, list[Part]]]:
         for _ in range(count):
             (kind,) = self.rng.choices(list(SHARES), list(SHARES.values()))
-            yield kind, write_parts(self.makers[kind]())
+            talk = self.makers[kind]()
+            yield kind, write_parts(talk if talk.tools or self.rng.random() < ALONE_SHARE else self.after_others(talk))
+
+    def after_others(self, talk: Conversation) -> Conversation:
+        """The same question as the last of several, so that one system message serves many answers."""
+        earlier: list[Message] = []
+        for _ in range(self.rng.randint(1, EARLIER_TURNS)):
+            (kind,) = self.rng.choices(PLAIN_KINDS, [SHARES[kind] for kind in PLAIN_KINDS])
+            other = self.makers[kind]()
+            if not other.instructions:
+                earlier += [OldAnswer(m.text) if isinstance(m, Answer) else m for m in other.messages if not isinstance(m, Thought)]
+        return replace(talk, messages=(*earlier, *talk.messages))
 
 
 def write_documents(documents: Iterator[tuple[str, list[Part]]], path: Path) -> None:

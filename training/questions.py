@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from harmony_text import Answer, Conversation, Message, OldAnswer, Thought, User
+from harmony_text import Answer, Conversation, Message, Thought, User
 
 NOUN_TEMPLATES = """What is {}?|What's {}?|what is {} in python|What does {} mean?|what does {} do|Explain {}.|explain {} to a beginner
 Can you explain {}?|Please explain {} in simple words.|Tell me about {}.|tell me something about {}|I don't get {}.|I do not understand {}.
@@ -26,14 +26,8 @@ Teach me to {}.|In Python, how do you {}?|How do people {}?|simple way to {}?|Ne
 PREFIXES = ("Hi! ", "Hello, ", "Hey, ", "quick question: ", "Please: ", "Sorry, beginner here. ", "python: ", "One question: ", "Hi, ", "ok, ")
 SUFFIXES = (" please", " Please.", " Thanks!", " thanks", " Thank you.", " Briefly.", " in short", " with an example", " In Python.", " Keep it short.")  # fmt: skip
 INSTRUCTIONS = ("You are a helpful assistant.", "Answer briefly.", "You are a Python tutor.", "You help beginners with Python.", "Be friendly and short.")  # fmt: skip
-SMALL_TALK = (
-    (("thanks", "Thank you!", "thanks a lot", "great, thanks", "ok thanks", "Thank you very much."), "You are welcome. Ask me if anything else comes up."),
-    (("hi", "Hello", "hey", "Hi there!", "good morning", "hello there"), "Hello! Ask me something about Python."),
-    (("who are you", "What are you?", "What can you do?", "what are you able to do"), "I am a small demo language model. I answer questions about Python, call the functions you offer, and read passages you give me."),
-    (("bye", "Goodbye!", "see you", "that's all"), "Goodbye, and happy coding!"),
-)  # fmt: skip
-SMALL_TALK_SHARE = 0.015
-TWO_TURN_SHARE = 0.08
+OWN_PREFIXES = ("self-", "talk-")  # topics about the model itself, asked more often: a demonstration must know what it is
+OWN_WEIGHT = 2.5
 NO_THOUGHT_SHARE = 0.15
 
 
@@ -77,6 +71,7 @@ class Asker:
     def __init__(self, topics: list[Topic], rng: Random) -> None:
         self.topics = topics
         self.rng = rng
+        self.weights = [OWN_WEIGHT if topic.id.startswith(OWN_PREFIXES) else 1.0 for topic in topics]
         self.forbidden = {normalise(question) for topic in topics for question in topic.held_out}
 
     def ask(self, topic: Topic) -> str:
@@ -118,23 +113,8 @@ class Asker:
         return question[:at] + self.rng.choice((second + first, second, first + first + second)) + question[at + 2 :]
 
     def conversation(self) -> Conversation:
-        if self.rng.random() < SMALL_TALK_SHARE:
-            return self.small_talk()
-        topic = self.rng.choice(self.topics)
-        asked: list[Message] = []
-        if self.rng.random() < TWO_TURN_SHARE:
-            earlier = self.rng.choice(self.topics)
-            asked = [User(self.ask(earlier)), OldAnswer(earlier.answer)]
-        asked.append(User(self.ask(topic)))
-        return self.settle(tuple(asked) + self.reply(topic.thinking, topic.answer))
-
-    def small_talk(self) -> Conversation:
-        says, answer = self.rng.choice(SMALL_TALK)
-        before: tuple[Message, ...] = ()
-        if self.rng.random() < 0.3:
-            earlier = self.rng.choice(self.topics)
-            before = (User(self.ask(earlier)), OldAnswer(earlier.answer))
-        return self.settle((*before, User(self.rng.choice(says)), *self.reply("The user makes small talk. I answer kindly.", answer)))
+        (topic,) = self.rng.choices(self.topics, self.weights)
+        return self.settle((User(self.ask(topic)), *self.reply(topic.thinking, topic.answer)))
 
     def reply(self, thinking: str, answer: str) -> tuple[Message, ...]:
         if self.rng.random() < NO_THOUGHT_SHARE:

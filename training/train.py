@@ -5,6 +5,7 @@ import json
 import math
 import os
 import random
+import signal
 import sys
 import time
 from collections import defaultdict
@@ -22,7 +23,7 @@ from tokenizer import TOKENIZER, Encoder
 
 BUILD = Path(__file__).parent / "build"
 SEED = 20
-BATCH_TOKENS = 8192
+BATCH_TOKENS = 4096
 MUON_RATE, ADAM_RATE, MUON_DECAY = 0.02, 4e-3, 0.05
 WARM_UP_STEPS, LAST_RATE = 40, 0.02  # the last learning rate, as a share of the first
 ROUNDING_STARTS = 0.75  # share of the budget after which experts compute in MXFP4
@@ -97,7 +98,11 @@ class Run:
         self.model, self.budget, self.build = model, minutes * 60, build
         self.optimizers = build_optimizers(model, MUON_RATE, ADAM_RATE, MUON_DECAY)
         self.first_rates = [optimizer.param_groups[0]["lr"] for optimizer in self.optimizers]
-        self.step, self.tokens, self.worked = 0, 0, 0.0
+        self.step, self.tokens, self.worked, self.stopped = 0, 0, 0.0, False
+
+    def stop(self) -> None:
+        """End after this step, with everything saved; `--resume` goes on."""
+        self.stopped = True
 
     def save(self) -> None:
         """Write beside, then rename: whoever reads the checkpoint finds the old one or the new one."""
@@ -141,7 +146,7 @@ class Run:
         """Learn until the budget is spent; speak, validate and save at their intervals."""
         said = saved = validated = self.worked
         seen, losses = self.tokens, Losses()
-        while self.worked < self.budget:
+        while self.worked < self.budget and not self.stopped:
             start, batch = time.monotonic(), next(batches)
             losses.add(batch, self.learn(batch))
             self.worked += time.monotonic() - start
@@ -192,6 +197,7 @@ def main() -> None:
     run = Run(Model(Shape()), chosen.minutes, chosen.build)
     if chosen.resume:
         run.resume()
+    signal.signal(signal.SIGTERM, lambda *_: run.stop())
     run.work(endless_batches(documents, BATCH_TOKENS, SEED + run.step), held_out)
 
 

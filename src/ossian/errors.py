@@ -6,6 +6,7 @@ OssianError                 status  what the person reads, with what to do next
 │   └── NotSupported        400     '"demo" does not support thinking'
 ├── Forbidden               403     wrong key, Host or Origin
 ├── ModelNotFound           404     not on this machine: ossian pull …
+├── NothingToPull           404     no such model, repository or file to fetch
 ├── PullFailed              502     the hub did not answer, or the file came damaged
 ├── ServerBusy              503     the queue is full
 ├── ModelFailed             503     the model's process died or could not start
@@ -62,6 +63,14 @@ class ModelNotFound(OssianError):
     def __init__(self, model: str) -> None:
         super().__init__(f"model '{model}' not found", f"on this machine. Try: ossian pull {model}")
         self.model = model
+
+
+class NothingToPull(OssianError):
+    status = 404
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        # Clients look for Ollama's words.
+        super().__init__(f"pull model manifest: file does not exist: {message}", hint)
 
 
 class PullFailed(OssianError):

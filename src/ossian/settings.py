@@ -63,10 +63,9 @@ def read_path(text: str) -> Path:
 
 
 def read_count(text: str) -> int:
-    count = int(text)
-    if count < 0:
-        raise ValueError(f"{text!r} is below zero")
-    return count
+    if not re.fullmatch(r"[0-9]+", text):
+        raise ValueError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ function furnish() {
       "workbench.colorTheme": "Default Light Modern",
       "security.workspace.trust.enabled": false,
       "telemetry.telemetryLevel": "off",
-      "chat.byokUtilityModelDefault": "mainAgent",
+      "chat.byokUtilityModelDefault": process.env.UTILITY ?? "none",
       "extensions.ignoreRecommendations": true,
     }),
   );
@@ -149,12 +149,18 @@ async function modes() {
   await page.keyboard.press("Escape");
 }
 
-async function say(words, name) {
+async function dismiss() {
+  const button = page.locator(".notifications-toasts").getByRole("button", { name: "Don't Show Again" });
+  if (await button.isVisible()) await button.click();
+}
+
+async function say(words, name, n = 4) {
+  await dismiss();
   await page.locator(".interactive-input-editor .monaco-editor").last().click();
   await page.keyboard.insertText(words);
   await page.keyboard.press("Enter");
-  for (let i = 0; i < 6; i++) {
-    await sleep(1500);
+  for (let i = 0; i < n; i++) {
+    await sleep(2000);
     await shoot(`${name}-${i}`);
   }
 }
@@ -178,7 +184,16 @@ async function main() {
     await pickModel();
     await modes();
     await say("What does total return?", "20");
-    await say(`call read_file {"filePath": "${WORKSPACE}/notes.md", "startLine": 1, "endLine": 3}`, "30");
+    await say(`call read_file {"filePath": "${WORKSPACE}/notes.md", "startLine": 1, "endLine": 3}`, "30", 5);
+    await page.locator(".interactive-response").last().getByText(/Completed|Finished/).first().click().catch((e) => console.log(String(e).slice(0, 200)));
+    await sleep(1500);
+    await shoot("40");
+    console.log(await page.locator(".interactive-response").last().innerText());
+    await page.locator(".model-picker-name").click();
+    await sleep(1000);
+    await page.getByText("Manage Models...").click();
+    await sleep(3000);
+    await shoot("50");
     writeFileSync(join(OUT, "dom.html"), await page.content());
     console.log(calls.map((c) => c.method + " " + c.path + " " + c.sent.length).join("\n"));
   } finally {

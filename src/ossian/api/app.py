@@ -16,8 +16,9 @@ from ossian.api import ollama, ollama_models, openai
 from ossian.api.desk import Desk
 from ossian.api.dialects import OLLAMA, OPENAI, Dialect, error_response
 from ossian.api.guard import Guard
+from ossian.api.pull import pull
 from ossian.api.shapes import Shape
-from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaShow
+from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
 from ossian.api.streams import COMMENT_SECONDS
 from ossian.engines.pool import Pool
@@ -47,6 +48,7 @@ ROUTES = (
     Route("GET", "/api/tags", ollama_models.tags),
     Route("GET", "/api/ps", ollama_models.loaded),
     Route("POST", "/api/show", ollama_models.show, body=OllamaShow),
+    Route("POST", "/api/pull", pull, body=OllamaPull),
     Route("POST", "/api/generate", ollama.generate, body=OllamaGenerate),
     Route("POST", "/api/chat", ollama.chat, body=OllamaChat),
     Route("POST", "/api/chat/completions", openai.chat, OPENAI, OpenAIChat),

@@ -211,7 +211,7 @@ class OllamaReply:
 
 
 def write_usage(done: Done) -> Words:
-    """The six measures, none of them ever 0: clients divide by them, and Ollama leaves zeros out."""
+    """Ollama's six measures and what the cache saved. The six are never 0: clients divide by them, and Ollama leaves zeros out."""
     usage = done.usage
     return {
         "total_duration": nanoseconds(usage.total_seconds),
@@ -220,6 +220,7 @@ def write_usage(done: Done) -> Words:
         "prompt_eval_duration": nanoseconds(usage.prompt_seconds),
         "eval_count": max(1, usage.completion_tokens),
         "eval_duration": nanoseconds(usage.completion_seconds),
+        "ossian_cached_tokens": usage.cached_tokens,
     }
 
 

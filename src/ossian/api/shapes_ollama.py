@@ -55,6 +55,12 @@ class OllamaGenerate(OllamaRequest):
     images: list[Any] = Field(default_factory=list)
 
 
+class OllamaPull(Shape):
+    model: str = ""
+    name: str = ""
+    stream: bool = True
+
+
 class OllamaShow(Shape):
     model: str = ""
     name: str = ""

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 
 import typer
 
@@ -10,7 +11,7 @@ from ossian.cli.doctor import doctor_command
 from ossian.cli.models import list_command, ps_command, pull_command, show_command, stop_command
 from ossian.cli.run import run_command
 from ossian.cli.serve import serve_command
-from ossian.cli.terminal import complain
+from ossian.cli.terminal import complain, confess
 from ossian.errors import OssianError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -26,20 +27,27 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 HIDDEN = ("ls",)
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="gpt-oss on your own machine.")
+app = typer.Typer(add_completion=False, help="gpt-oss on your own machine.")
 for name, command in COMMANDS.items():
     app.command(name, hidden=name in HIDDEN)(command)
 
 
 @app.callback(invoke_without_command=True)
-def ossian(version: bool = typer.Option(False, "--version", "-v", help="Print the version.")) -> None:
+def ossian(
+    context: typer.Context, version: bool = typer.Option(False, "--version", "-v", help="Print the version.")
+) -> None:
     if version:
         print(f"ossian version is {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def main() -> None:
-    """Run a command; an error of ours becomes a sentence and the exit status 1."""
+    """Run a command; an error becomes a sentence and the exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a pipe in an old encoding loses a letter, not the answer
     try:
         app()
     except OssianError as error:
@@ -47,3 +55,6 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as fault:
+        confess(fault)
+        sys.exit(1)

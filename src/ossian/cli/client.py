@@ -7,19 +7,32 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from ossian.errors import OssianError, ServerUnreachable
+from ossian.cli.port import find_listener, is_here, port_taken, who_answers
+from ossian.cli.terminal import talk, waiting
+from ossian.errors import OssianError, ServerUnreachable, SettingInvalid
 from ossian.settings import Settings
 
 START_SECONDS = 30.0
+CONNECT_SECONDS = 5.0
 POLL_SECONDS = 0.1
 
 
 class ServerRefused(OssianError):
     """The server answered with an error; its own sentence is the message."""
+
+
+class ServerBroke(OssianError):
+    """The server went away while it was answering."""
+
+    def __init__(self, settings: Settings) -> None:
+        log = settings.home / "server.log"
+        where = f"Its log is {log}." if is_here(settings.address[0]) and log.exists() else "`ossian serve` starts one."
+        super().__init__(f"the server at {settings.url} went away in the middle of the answer.", where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +62,28 @@ class Client:
                         raise ServerRefused(step["error"])
                     yield step
 
-    def version(self) -> dict[str, Any] | None:
-        """What answers at the address: the body of /api/version, or None when nobody does."""
-        try:
-            with self._connected(timeout=3.0) as http:
-                body = http.get("/api/version").json()
-        except (ServerUnreachable, httpx2.HTTPError, ValueError):
-            return None
-        return body if isinstance(body, dict) else None
+    def answers(self, command: str = "ossian serve") -> bool:
+        """Whether an Ossian server listens. Raises PortTaken when somebody else does; `command` goes into its hint."""
+        match who_answers(self.settings):
+            case None:
+                return False
+            case "Ossian", _:
+                return True
+            case _:
+                raise port_taken(self.settings, find_listener(self.settings), command)
 
     @contextmanager
-    def _connected(self, timeout: float | None = None) -> Iterator[httpx2.Client]:
-        key = self.settings.api_key
+    def _connected(self) -> Iterator[httpx2.Client]:
+        url, key = self.settings.url, self.settings.api_key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        limits = httpx2.Timeout(timeout, connect=5.0)
-        with httpx2.Client(base_url=self.settings.url, headers=headers, timeout=limits, trust_env=False) as http:
-            try:
+        limits = httpx2.Timeout(None, connect=CONNECT_SECONDS)
+        try:
+            with httpx2.Client(base_url=url, headers=headers, timeout=limits, trust_env=False) as http:
                 yield http
-            except httpx2.ConnectError as error:
-                raise ServerUnreachable(self.settings.url) from error
-            except httpx2.TransportError as error:
-                raise ServerRefused(f"the server broke the connection ({type(error).__name__}).") from error
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise ServerUnreachable(url) from error
+        except httpx2.HTTPError as error:
+            raise ServerBroke(self.settings) from error
 
 
 def read_body(response: httpx2.Response) -> Any:
@@ -80,37 +94,60 @@ def read_body(response: httpx2.Response) -> Any:
         error = response.json()["error"]
     except (ValueError, KeyError, TypeError):
         error = response.text.strip() or f"status {response.status_code}"
-    raise ServerRefused(error["message"] if isinstance(error, dict) else str(error))
+    sentence = error["message"] if isinstance(error, dict) else str(error)
+    hint = "Here: set OSSIAN_API_KEY to the key the server was started with." if "API key" in sentence else ""
+    raise ServerRefused(sentence, hint)
 
 
-def connect(settings: Settings, say: Any = None) -> Client:
-    """A client whose server answers; one is started in the background when none listens on this machine."""
+def reach(settings: Settings) -> Client:
+    """A client whose server answers. Raises ServerUnreachable."""
     client = Client(settings)
-    if client.version() is None:
-        start_in_background(settings)
-        wait_until_it_answers(client)
-        if say is not None:
-            say(f"Started a server at {settings.url}. It stays for the next question; `ossian stop --server` ends it.")
+    if not client.answers("ossian serve"):
+        raise ServerUnreachable(settings.url)
     return client
 
 
-def start_in_background(settings: Settings) -> None:
-    """Start `ossian serve` so that it outlives this command; it writes its log into the home folder."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "server.log").open("ab") as log:
-        subprocess.Popen(
+def connect(settings: Settings) -> Client:
+    """The same, and where none listens on this machine one is started in the background."""
+    client = Client(settings)
+    if client.answers("ossian run"):
+        return client
+    if not is_here(settings.address[0]):
+        raise ServerUnreachable(settings.url)
+    with waiting("Starting a server"):
+        start_in_background(client)
+    talk(f"Started a server at {settings.url}. It stays for the next question; `ossian stop --server` ends it.")
+    return client
+
+
+def start_in_background(client: Client) -> None:
+    """Start `ossian serve` so that it outlives this command, and wait until it answers."""
+    path = client.settings.home / "server.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log = path.open("ab")
+    except OSError as error:
+        raise SettingInvalid(
+            f"{path} cannot be written: {error.strerror}.", "Set OSSIAN_HOME to a folder of yours."
+        ) from error
+    with log:
+        before = log.tell()
+        server = subprocess.Popen(
             [sys.executable, "-m", "ossian", "serve"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-
-
-def wait_until_it_answers(client: Client) -> None:
     end = time.monotonic() + START_SECONDS
-    while client.version() is None:
+    while not client.answers():
+        if server.poll() is not None:
+            raise OssianError("the server did not start. It said:", last_words(path, before))
         if time.monotonic() > end:
-            log = client.settings.home / "server.log"
-            raise OssianError(f"the server did not start; its log is {log}.", "Try `ossian serve` in a terminal.")
+            raise OssianError(f"the server did not start in {START_SECONDS:.0f} s.", f"Its log is {path}.")
         time.sleep(POLL_SECONDS)
+
+
+def last_words(log: Path, before: int) -> str:
+    """What a server wrote from a place in its log on."""
+    return log.read_bytes()[before:].decode(errors="replace").strip().removeprefix("Error: ")

@@ -4,26 +4,40 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.history import History
 
 from ossian.cli.client import Client
-from ossian.cli.models import list_text, show_text
+from ossian.cli.lines import Questions, line_reader, open_history, unquoted
+from ossian.cli.model_path import name_model
+from ossian.cli.models import list_text, print_side
 from ossian.cli.speak import Manner, Message, answer_aloud
-from ossian.cli.terminal import complain, out, talk
+from ossian.cli.terminal import complain, out, talk, waiting
 from ossian.errors import OssianError
 
 HELP = """\
-/set system TEXT        give the model instructions
-/set parameter KEY VAL  temperature, top_p, top_k, seed, num_ctx, num_predict, stop …
-/set think [LEVEL]      think: low, medium or high     /set nothink    do not think
-/set format json        answer in JSON                 /set noformat   answer in words
-/set verbose | quiet    show or hide tokens per second
-/show info|parameters|system|template|license|modelfile
-/load MODEL             go on with another model       /list           models on this machine
-/clear                  forget the conversation        /bye            leave (also /exit, Ctrl+D)
-\"\"\"                     begins and ends a text of several lines"""
-QUOTES = '"""'
+/set system TEXT             give the model instructions
+/set parameter KEY VALUE     temperature, top_p, top_k, seed,
+                             num_ctx, num_predict, stop …
+/set think [LEVEL]           think: low, medium or high
+/set nothink                 do not think
+/set format json             answer in JSON
+/set noformat                answer in words
+/set verbose | quiet         show or hide tokens per second
+/set history | nohistory     keep questions for later days or not
+/show info | parameters | system | template | license | modelfile
+/load MODEL                  go on with another model
+/list                        models on this machine
+/clear                       forget the conversation
+/bye                         leave (also /exit, Ctrl+D)
+\"\"\"                          begins and ends a text of several lines
+Ctrl+C                       stop the answer
+Not here: /save (models are files; /set holds for this conversation),
+/set wordwrap (the terminal wraps lines)."""
+ABSENT = {
+    "/save": "There is no /save here: a model is a file, and what /set says holds for this conversation.",
+    "wordwrap": "The terminal wraps the lines; there is nothing to set.",
+    "nowordwrap": "The terminal wraps the lines; there is nothing to set.",
+}
 
 
 class Leave(Exception):
@@ -37,58 +51,37 @@ class Conversation:
     client: Client
     model: str
     manner: Manner
+    history: History
     messages: list[Message] = field(default_factory=list)
     system: str = ""
 
     def ask(self, question: str) -> None:
-        """Ask, show the answer, and keep both; a question that failed is not kept."""
+        """Ask, show the answer, and keep both; a question that got no answer is not kept."""
         asked = [*self.messages, {"role": "user", "content": question}]
         instructions = [{"role": "system", "content": self.system}] if self.system else []
         answer = answer_aloud(self.client, self.model, instructions + asked, self.manner)
-        self.messages = [*asked, {"role": "assistant", "content": answer["content"]}]
+        if answer.text or not answer.stopped:
+            self.messages = [*asked, {"role": "assistant", "content": answer.text}]
 
 
 def converse(client: Client, model: str, manner: Manner) -> None:
     """Talk until the person leaves. An error ends an answer, never the conversation."""
-    conversation = Conversation(client, model, manner)
-    session: PromptSession[str] = PromptSession(history=open_history(client))
+    conversation = Conversation(client, model, manner, open_history(client.settings.home))
+    read_line = line_reader(conversation.history)
     talk("Ask anything. /? shows the commands, /bye leaves.")
     while True:
         try:
-            line = read_lines(session)
+            line = read_line()
             if line.startswith("/"):
                 obey(conversation, line)
-            elif line.strip():
-                conversation.ask(line)
+            elif question := unquoted(line).strip():
+                conversation.ask(question)
         except KeyboardInterrupt:
             talk("Use /bye or Ctrl+D to leave.")
         except (EOFError, Leave):
             return
         except OssianError as error:
             complain(error)
-
-
-def open_history(client: Client) -> History:
-    """The questions of earlier days, in a file only this person can read."""
-    path = client.settings.home / "history"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-    except OSError:
-        return InMemoryHistory()
-    return FileHistory(str(path))
-
-
-def read_lines(session: PromptSession[str]) -> str:
-    """One line, or several between triple quotes."""
-    line = session.prompt(">>> ")
-    if not line.startswith(QUOTES):
-        return line
-    lines = [line.removeprefix(QUOTES)]
-    while not lines[-1].endswith(QUOTES):
-        lines.append(session.prompt("... "))
-    lines[-1] = lines[-1].removesuffix(QUOTES)
-    return "\n".join(lines).strip("\n")
 
 
 def obey(conversation: Conversation, line: str) -> None:
@@ -104,22 +97,32 @@ def obey(conversation: Conversation, line: str) -> None:
         case ["/list"]:
             out.print(list_text(conversation.client), markup=False)
         case ["/load", model]:
-            conversation.client.post("/api/chat", {"model": model, "messages": [], "stream": False})
-            conversation.model, conversation.messages = model, []
-            talk(f"Now with {model}.")
+            load(conversation, name_model(model, conversation.client.settings))
         case ["/show", what]:
             show(conversation, what)
         case ["/set", what, *rest]:
             set_manner(conversation, what, rest[0].strip() if rest else "")
-        case _:
-            talk(f"{line.split()[0]} is not a command, or lacks a word. /? shows them all.")
+        case ["/save", *_]:
+            talk(ABSENT["/save"])
+        case ["/set" | "/show" | "/load" as command, *_]:
+            talk("\n".join(line for line in HELP.splitlines() if line.startswith(command)))
+        case [command, *_]:
+            talk(f"{command} is not a command; /? shows them all. A question may begin with a blank.")
+
+
+def load(conversation: Conversation, model: str) -> None:
+    """Go on with another model, which knows nothing of what was said."""
+    with waiting(f"Loading {model}"):
+        conversation.client.post("/api/chat", {"model": model, "messages": [], "stream": False})
+    conversation.model, conversation.messages = model, []
+    talk(f"Now with {model}. The conversation begins anew.")
 
 
 def show(conversation: Conversation, what: str) -> None:
     if what == "system" and conversation.system:
         out.print(conversation.system, markup=False)
         return
-    out.print(show_text(conversation.client, conversation.model, what), markup=False)
+    print_side(conversation.client, conversation.model, what)
 
 
 def set_manner(conversation: Conversation, what: str, value: str) -> None:
@@ -127,7 +130,7 @@ def set_manner(conversation: Conversation, what: str, value: str) -> None:
     manner = conversation.manner
     match what:
         case "system":
-            conversation.system = value.strip("\"'")
+            conversation.system = unquoted(value).strip("\"'")
         case "parameter" if len(value.split(maxsplit=1)) == 2:
             key, text = value.split(maxsplit=1)
             conversation.manner = replace(manner, options=manner.options | {key: read_value(text)})
@@ -141,6 +144,11 @@ def set_manner(conversation: Conversation, what: str, value: str) -> None:
             conversation.manner = replace(manner, format=None)
         case "verbose" | "quiet":
             conversation.manner = replace(manner, verbose=what == "verbose")
+        case "history" | "nohistory" if isinstance(conversation.history, Questions):
+            conversation.history.keep = what == "history"
+        case "wordwrap" | "nowordwrap":
+            talk(ABSENT[what])
+            return
         case _:
             talk(f"/set {what} {value}".rstrip() + " is not understood. /? shows what is.")
             return

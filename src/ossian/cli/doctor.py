@@ -1,6 +1,7 @@
 """`ossian doctor`: what will and what will not run well on this machine, in plain words."""
 
 import importlib.util
+import os
 import platform
 import shutil
 import sys
@@ -10,17 +11,19 @@ from pathlib import Path
 from typing import Literal
 
 from ossian import __version__
-from ossian.cli.port import find_listener, is_taken
+from ossian.api.serve import refuse_open_door
+from ossian.cli.port import find_listener, is_here, is_taken
 from ossian.cli.terminal import out, settings_of
 from ossian.engines.memory import GIB, context_for, free_memory, physical_cores, total_memory
-from ossian.errors import NotEnoughMemory
+from ossian.errors import NotEnoughMemory, SettingInvalid
 from ossian.settings import Settings
 from ossian.store.catalogue import Catalogue
 
 GPT_OSS_20B_BYTES = 12_109_566_560  # ggml-org/gpt-oss-20b-GGUF
 COMFORTABLE_BYTES = GPT_OSS_20B_BYTES + 2 * GIB
 CPU_FLAGS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "amx_int8", "asimd")
-MARKS = {"good": "[green]ok  [/green]", "slow": "[yellow]so-so[/yellow]", "bad": "[red]no  [/red]"}
+MARKS = {"good": "[green]ok   [/green]", "slow": "[yellow]so-so[/yellow]", "bad": "[red]no   [/red]"}
+AGENT_CONTEXT = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +44,32 @@ def doctor_command() -> None:
             out.print(MARKS[finding.state], end=" ")
             out.print(finding.text, markup=False)
             if finding.hint:
-                out.print(f"       {finding.hint}", style="dim", markup=False)
+                out.print(f"      {finding.hint}", style="dim", markup=False)
 
 
 def check_port(settings: Settings) -> Iterator[Finding]:
     """Is the address free, or ours?"""
     host, port = settings.address
-    if not is_taken(settings.address):
+    try:
+        taken = not is_here(host) or is_taken(settings.address)
+        listener = find_listener(settings) if taken else None
+        if not taken:
+            refuse_open_door(settings)
+    except SettingInvalid as error:
+        yield Finding("bad", error.message, error.hint)
+        return
+    process = f" (pid {listener.pid}, {listener.program})" if listener and listener.pid else ""
+    if listener is None:
         yield Finding("good", f"{host}:{port} is free")
-        return
-    listener = find_listener(settings)
-    if listener.product == "Ossian":
-        yield Finding("good", f"Ossian {listener.version} listens at {host}:{port} (pid {listener.pid})")
-        return
-    who = f"{listener.product} {listener.version}".strip() or listener.program or "another program"
-    hint = f"Stop it, or choose another port: OSSIAN_HOST=127.0.0.1:{port + 1} ossian serve"
-    yield Finding("bad", f"{host}:{port} is taken by {who}", hint)
+    elif listener.product == "Ossian":
+        yield Finding("good", f"{listener.name} answers at {host}:{port}{process}")
+    elif is_here(host):
+        hint = f"Stop it, or choose another port: OSSIAN_HOST=127.0.0.1:{port + 1} ossian serve"
+        yield Finding("bad", f"{host}:{port} is taken by {listener.name}{process}", hint)
+    else:
+        yield Finding(
+            "bad", f"no Ossian answers at {host}:{port}, another machine", "Start it there, or unset OSSIAN_HOST."
+        )
 
 
 def check_memory(settings: Settings) -> Iterator[Finding]:
@@ -77,8 +90,9 @@ def check_memory(settings: Settings) -> Iterator[Finding]:
 def check_processor(settings: Settings) -> Iterator[Finding]:
     """How many cores, and which instructions that speed up quantized arithmetic?"""
     flags = [flag for flag in CPU_FLAGS if flag in processor_flags()]
-    cores = settings.threads or physical_cores()
-    text = f"{cores} cores{', ' + ', '.join(flags) if flags else ''}"
+    cores = physical_cores()
+    threads = f"{settings.threads} threads by OSSIAN_THREADS" if settings.threads else ""
+    text = ", ".join(filter(None, [f"{cores} core{'s' if cores > 1 else ''}", threads, *flags]))
     if platform.machine() in ("x86_64", "AMD64") and "avx2" not in flags:
         yield Finding("slow", text, "Without AVX2 answers come slowly.")
     elif cores < 4:
@@ -109,8 +123,8 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
 def check_engine(settings: Settings) -> Iterator[Finding]:
     """Is there a program that computes?"""
     if settings.llama_server is not None:
-        found = settings.llama_server.is_file()
-        hint = "" if found else "Correct OSSIAN_LLAMA_SERVER, or unset it to use the wheel."
+        found = settings.llama_server.is_file() and os.access(settings.llama_server, os.X_OK)
+        hint = "" if found else "It is no program. Correct OSSIAN_LLAMA_SERVER, or unset it to use the wheel."
         yield Finding("good" if found else "bad", f"engine: llama-server at {settings.llama_server}", hint)
     elif importlib.util.find_spec("xllamacpp"):
         yield Finding("good", "engine: llama.cpp (xllamacpp)")
@@ -126,6 +140,10 @@ def check_models(settings: Settings) -> Iterator[Finding]:
         except NotEnoughMemory as error:
             yield Finding("bad", error.message)
             continue
-        state: Literal["good", "slow"] = "good" if context >= 65_536 else "slow"
-        hint = "" if state == "good" else "Editors' agents want 65536; free some memory before loading."
-        yield Finding(state, f"{model.name} would be served with a context of {context} tokens", hint)
+        text = f"{model.name} would be served with a context of {context} tokens"
+        if context >= min(AGENT_CONTEXT, model.context_length):
+            yield Finding("good", text)
+        elif settings.context_length:
+            yield Finding("slow", text, f"Editors' agents want {AGENT_CONTEXT}; OSSIAN_CONTEXT_LENGTH holds it down.")
+        else:
+            yield Finding("slow", text, f"Editors' agents want {AGENT_CONTEXT}; free some memory before loading.")

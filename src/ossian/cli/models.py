@@ -8,25 +8,28 @@ import psutil
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from ossian.cli.client import Client, connect
+from ossian.cli.client import Client, connect, reach
+from ossian.cli.model_path import name_model
 from ossian.cli.port import find_listener
 from ossian.cli.terminal import ago, err, out, settings_of, size_text, table, talk
-from ossian.errors import BadRequest, ServerUnreachable
+from ossian.errors import BadRequest, OssianError, ServerUnreachable
+from ossian.settings import Settings
 
 FOR_EVER_YEARS = 20
+STOP_SECONDS = 10.0
 SHOWN = ("info", "parameters", "system", "template", "license", "modelfile")
 
 
 def list_command() -> None:
     """List the models on this machine."""
-    out.print(list_text(connect(settings_of(), talk)), markup=False)
+    out.print(list_text(connect(settings_of())), markup=False)
 
 
 def ps_command() -> None:
     """List the models that are loaded."""
     rows = [
         (m["name"], m["digest"][:12], size_text(m["size"]), processor(m), str(m["context_length"]), until(m))
-        for m in connect(settings_of(), talk).get("/api/ps")["models"]
+        for m in reach(settings_of()).get("/api/ps")["models"]
     ]
     out.print(table(("NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL"), rows), markup=False)
 
@@ -48,7 +51,9 @@ def show_command(
         "system": system,
     }
     what = next((name for name, chosen in wanted.items() if chosen), "info")
-    out.print(show_text(connect(settings_of(), talk), model, what), markup=False)
+    settings = settings_of()
+    model = name_model(model, settings)
+    print_side(connect(settings), model, what)
 
 
 def stop_command(
@@ -57,22 +62,45 @@ def stop_command(
 ) -> None:
     """Unload a model, or end the server."""
     settings = settings_of()
-    client = Client(settings)
     if server:
-        listener = find_listener(settings)
-        if listener.product != "Ossian" or not listener.pid:
-            raise ServerUnreachable(settings.url)
-        psutil.Process(listener.pid).terminate()
-        talk(f"The server (pid {listener.pid}) was ended.")
-        return
-    if model is None:
+        stop_server(settings)
+    elif model is None:
         raise BadRequest("which model?", "ossian stop MODEL, or ossian stop --server")
-    client.post("/api/generate", {"model": model, "prompt": "", "keep_alive": 0, "stream": False})
+    else:
+        body = {"model": name_model(model, settings), "prompt": "", "keep_alive": 0, "stream": False}
+        reach(settings).post("/api/generate", body)
+
+
+def stop_server(settings: Settings) -> None:
+    """End the server at our address, and wait until it has gone."""
+    listener = find_listener(settings)
+    if listener.product != "Ossian":
+        raise ServerUnreachable(settings.url)
+    if not is_ossian(listener.pid):
+        raise OssianError(
+            f"the server at {settings.url} is on another machine, in a container or of another user.", "End it there."
+        )
+    process = psutil.Process(listener.pid)
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        talk(f"The server (pid {listener.pid}) was told to end and still finishes something.")
+        return
+    talk(f"The server (pid {listener.pid}) has ended.")
+
+
+def is_ossian(pid: int) -> bool:
+    """Whether a process is an Ossian of ours: what listens for a container is not."""
+    try:
+        return pid > 0 and any("ossian" in part for part in psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return False
 
 
 def pull_command(model: Annotated[str, typer.Argument(help="gpt-oss:20b, or hf.co/owner/repository.")]) -> None:
     """Fetch a model; what was fetched before is kept, and a pull goes on where it broke off."""
-    client = connect(settings_of(), talk)
+    client = connect(settings_of())
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -81,13 +109,15 @@ def pull_command(model: Annotated[str, typer.Argument(help="gpt-oss:20b, or hf.c
         TimeRemainingColumn(),
     )
     with closing(client.stream("/api/pull", {"model": model})) as steps, Progress(*columns, console=err) as bars:
-        bar = None
+        bar, said = None, ""
         for step in steps:
-            if step.get("total") and step["status"].startswith("pulling"):
-                bar = bars.add_task(step["status"], total=step["total"]) if bar is None else bar
-                bars.update(bar, completed=step.get("completed", 0))
-            else:
-                bars.console.print(step["status"], markup=False)
+            if step.get("total"):
+                completed = step.get("completed", 0)
+                bar = bars.add_task(step["status"], total=step["total"], completed=completed) if bar is None else bar
+                bars.update(bar, completed=completed)
+            elif step["status"] != said:  # a long check says the same again and again
+                said = step["status"]
+                bars.console.print(said, markup=False)
 
 
 def list_text(client: Client) -> str:
@@ -96,15 +126,21 @@ def list_text(client: Client) -> str:
         (m["name"], m["digest"][:12], size_text(m["size"]), ago(datetime.fromisoformat(m["modified_at"])))
         for m in client.get("/api/tags")["models"]
     ]
+    if not rows:
+        talk("There is no model yet. Try: ossian pull gpt-oss:20b")
     return table(("NAME", "ID", "SIZE", "MODIFIED"), rows)
 
 
-def show_text(client: Client, model: str, what: str) -> str:
-    """One side of a model, as text for people."""
+def print_side(client: Client, model: str, what: str) -> None:
+    """Print one side of a model; that there is nothing to print is talk, not data."""
     if what not in SHOWN:
         raise BadRequest(f"{what} cannot be shown.", f"Try one of: {', '.join(SHOWN)}.")
     body = client.post("/api/show", {"model": model})
-    return info_text(body) if what == "info" else str(body.get(what) or f"no {what} is set")
+    text = info_text(body) if what == "info" else str(body.get(what) or "").rstrip("\n")
+    if text:
+        out.print(text, markup=False)
+    else:
+        talk(f"No {what} is set.")
 
 
 def info_text(body: dict[str, Any]) -> str:

@@ -10,13 +10,19 @@ from typing import Any
 from ossian.chat import Event, Text, Thinking, ToolCall
 from ossian.errors import SettingInvalid
 
+SHAPE = 'Write a list of replies, each a list of events: [[{"text": "Hello!"}]]'
+
 
 def read_script(path: Path) -> list[list[Event]]:
     """The replies of a script, in turn. Raises SettingInvalid, naming the place, when one cannot be understood."""
     try:
         replies = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise SettingInvalid(f"{path.name} cannot be read as JSON: {error}.") from error
+    except OSError as error:
+        raise SettingInvalid(f"the script {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise SettingInvalid(f"{path.name} is not JSON: {error}.", SHAPE) from error
+    if not isinstance(replies, list) or not all(isinstance(reply, list) and reply for reply in replies):
+        raise SettingInvalid(f"{path.name} is not a list of replies.", SHAPE)
     return [
         [read_event(event, f"call_{at}_{index}") for index, event in enumerate(reply)]
         for at, reply in enumerate(replies)

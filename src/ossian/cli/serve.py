@@ -15,6 +15,7 @@ from ossian.cli.terminal import settings_of, talk
 from ossian.engines.fake import FAKE_FILE, FakeModel, find_fake
 from ossian.engines.local import start_local
 from ossian.engines.pool import LoadedModel, Pool
+from ossian.errors import SettingInvalid
 from ossian.settings import Settings
 from ossian.store.catalogue import Catalogue, ModelFile
 
@@ -32,6 +33,8 @@ def serve_command(
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     logging.getLogger("httpcore2").setLevel(logging.WARNING)
+    if script and not fake:
+        raise SettingInvalid("--script is for the model that recites.", "Write: ossian serve --fake --script FILE")
     refuse_open_door(settings)
     if is_taken(settings.address):
         raise port_taken(settings, find_listener(settings))

@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from rich.text import Text
 
-from ossian.cli.client import Client
-from ossian.cli.terminal import err, out
+from ossian.cli.client import Client, ServerBroke
+from ossian.cli.terminal import err, out, printable, waiting
 
 NS = 1_000_000_000
 Message = dict[str, Any]
@@ -38,51 +38,69 @@ def request_body(model: str, messages: Sequence[Message], manner: Manner) -> dic
     return {"model": model, "messages": list(messages)} | {k: v for k, v in wanted.items() if v is not None}
 
 
-def answer_aloud(client: Client, model: str, messages: Sequence[Message], manner: Manner) -> Message:
-    """Show an answer as it comes and give it back as a message. Ctrl+C stops the model; what came is kept."""
-    answer: Message = {"role": "assistant", "content": "", "thinking": ""}
-    shown = Shown(manner.show_thinking)
-    try:
-        with closing(client.stream("/api/chat", request_body(model, messages, manner))) as steps:
-            for step in steps:
-                for part in ("thinking", "content"):
-                    text = step["message"].get(part) or ""
-                    answer[part] += text
-                    shown.show(part, text)
-                if step["done"] and manner.verbose:
-                    shown.end()
-                    err.print(figures(step), style="dim", markup=False)
-    except KeyboardInterrupt:
-        err.print("\n(stopped)", style="dim")
-    shown.end()
+@dataclass(slots=True)
+class Answer:
+    """What came of an answer, and whether the person stopped it."""
+
+    text: str = ""
+    stopped: bool = False
+
+
+def answer_aloud(client: Client, model: str, messages: Sequence[Message], manner: Manner) -> Answer:
+    """Show an answer as it comes and give it back. Ctrl+C stops the model; what came is kept."""
+    answer = Answer()
+    step: dict[str, Any] = {"done": False}
+    with closing(client.stream("/api/chat", request_body(model, messages, manner))) as steps:
+        try:
+            with Shown(manner.show_thinking) as shown:
+                for step in steps:
+                    message = step["message"]
+                    answer.text += message["content"]
+                    shown.show("thinking", message.get("thinking", ""))
+                    shown.show("content", message["content"])
+        except KeyboardInterrupt:
+            err.print("(stopped)", style="dim")
+            answer.stopped = True
+            return answer
+    if not step["done"]:
+        raise ServerBroke(client.settings)
+    if manner.verbose:
+        err.print(figures(step), style="dim", markup=False)
     return answer
 
 
 class Shown:
-    """What stands on the screen: whether a line of thinking is open, whether the answer has begun."""
+    """What stands on the screen: a sign of life, then a line of thinking, then the answer."""
 
     def __init__(self, show_thinking: bool) -> None:
-        self._show_thinking = show_thinking
+        self._show_thinking = show_thinking and sys.stderr.isatty()
+        self._write = printable if sys.stdout.isatty() else str
         self._open = ""
+        self._wait = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._wait.enter_context(waiting(""))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the last line, however the answer ended."""
+        self._wait.close()
+        if self._open:
+            (out if self._open == "content" else err).print()
 
     def show(self, part: str, text: str) -> None:
-        """Print a piece. Thinking goes to stderr, so that a pipe gets the answer only."""
+        """Print a piece. Thinking goes to stderr, and only to a terminal: a pipe gets the answer alone."""
         if not text or (part == "thinking" and not self._show_thinking):
             return
+        self._wait.close()
         if self._open == "thinking" and part == "content":
             err.print("\n")
         self._open = part
         if part == "thinking":
-            err.print(Text(text, style="dim italic"), end="")
+            err.print(Text(printable(text), style="dim italic"), end="")
         else:
-            sys.stdout.write(text)
+            sys.stdout.write(self._write(text))
             sys.stdout.flush()
-
-    def end(self) -> None:
-        """Close the last line."""
-        if self._open:
-            (out if self._open == "content" else err).print()
-        self._open = ""
 
 
 def figures(final: dict[str, Any]) -> str:

@@ -41,7 +41,8 @@ def bytes_per_token(model: ModelFile) -> int:
     """Keys and values of one token. Window layers keep a fixed number, so only the full layers count for gpt-oss."""
 
     def number(key: str, default: int) -> int:
-        return int(model.metadata.get(f"{model.architecture}.{key}", default))
+        given = model.metadata.get(f"{model.architecture}.{key}", default)
+        return int(max(given) if isinstance(given, list) else given)  # some models give each layer its own
 
     layers = number("block_count", 32)
     full_layers = layers // 2 if number("attention.sliding_window", 0) else layers

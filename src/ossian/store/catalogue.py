@@ -1,6 +1,6 @@
 """Which models are on this disk: the demo, what was pulled, the Hub's own cache, any GGUF by path.
 
-A file is read once and again only when its size or time changes.
+A file is read once, and again only when its size or time changes.
 """
 
 import hashlib
@@ -13,14 +13,24 @@ from typing import Any
 
 from ossian.errors import BadRequest
 from ossian.store.gguf import read_header
-from ossian.store.hugging_face import KNOWN, HubFile, find_cached, name_of
+from ossian.store.hugging_face import KNOWN, Hub, HubFile, choose_file, find_cached, find_cached_by_name, name_of
 from ossian.store.names import ModelName, read_name
 
 log = logging.getLogger(__name__)
 
 DEMO = Path(__file__).parent / "demo.gguf"
 HEAD_BYTES = 1 << 20
-APACHE_2 = "Apache License 2.0"
+LARGEST_NUMBER = 1 << 31
+# What memory and context are worked out from, after the architecture's name.
+NUMBERS = (
+    "context_length",
+    "block_count",
+    "embedding_length",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.sliding_window",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +83,28 @@ def capabilities_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 
 def parameters_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The sampling a model's maker recommends; for gpt-oss OpenAI's: temperature 1, nothing cut."""
-    if "general.sampling.temp" in metadata:
-        return {"temperature": round(float(metadata["general.sampling.temp"]), 3)}
+    temperature = metadata.get("general.sampling.temp")
+    if isinstance(temperature, (int, float)):
+        return {"temperature": round(float(temperature), 3)}
     return {"temperature": 1.0} if metadata.get("general.architecture") == "gpt-oss" else {}
 
 
+def check_numbers(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Refuse a file whose sizes cannot be meant. A size that differs from layer to layer is a list."""
+    for key in (f"{metadata.get('general.architecture', '')}.{number}" for number in NUMBERS):
+        given = metadata.get(key, 1)
+        by_layer = isinstance(given, list) and given and not key.endswith(".context_length")
+        values = given if by_layer else [given]
+        least = 0 if key.endswith((".attention.sliding_window", ".attention.head_count_kv")) else 1
+        if not all(type(value) is int and least <= value < LARGEST_NUMBER for value in values):
+            raise BadRequest(f"{path.name} is not a usable GGUF file ({key} is {given!r:.40}).", "Fetch it again.")
+
+
 def read_model(name: str, path: Path) -> ModelFile:
-    """Read what a GGUF file says of itself. Raises BadRequest when it is damaged."""
+    """Read what a GGUF file says of itself. Raises BadRequest when it is damaged, OSError when it cannot be read."""
     status = path.stat()
     header = read_header(path)
+    check_numbers(path, header.metadata)
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     digest = hashlib.sha256(head + f"{path.name} {status.st_size}".encode()).hexdigest()
@@ -101,13 +124,22 @@ def read_model(name: str, path: Path) -> ModelFile:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What changes when a file does."""
+
+    size: int
+    modified_ns: int
+
+
 class Catalogue:
     """The models of this machine, looked up afresh at each call."""
 
-    def __init__(self, models: Path, demo: Path = DEMO) -> None:
+    def __init__(self, models: Path, demo: Path = DEMO, hub: Hub | None = None) -> None:
         self._models = models
         self._demo = demo
-        self._read: dict[tuple[Path, int, int], ModelFile] = {}
+        self._cache = (hub or Hub()).cache
+        self._read: dict[Path, tuple[Stamp, ModelFile | BadRequest]] = {}
 
     def list(self) -> list[ModelFile]:
         """Every model that needs no path, newest first. A damaged file is left out, with a line in the log."""
@@ -116,41 +148,84 @@ class Catalogue:
             try:
                 found.setdefault(name, self._model(name, path))
             except (BadRequest, OSError) as error:
-                log.warning("%s is left out: %s", name, error)
+                log.debug("%s is left out: %s", name, error)
         return sorted(found.values(), key=lambda model: model.modified_at, reverse=True)
 
     def find(self, name: str) -> ModelFile | None:
         """The model a name or the path of a GGUF file means. Raises BadRequest when the name or the file is no good."""
-        if name.endswith(".gguf") and Path(name).expanduser().is_file():
-            return replace(self._model(name, Path(name).expanduser().resolve()), name=name)
-        wanted = str(read_name(name))
-        path = next((path for known, path in self._places() if known.lower() == wanted.lower()), None)
-        return None if path is None else self._model(wanted, path)
+        known, path = self._locate(name)
+        if path is None:
+            return None
+        try:
+            return self._model(known, path)
+        except OSError as error:
+            raise BadRequest(f"{path} cannot be read ({error.strerror}).", "Are its permissions right?") from error
+
+    def _locate(self, name: str) -> tuple[str, Path | None]:
+        """The full name and the file of what somebody asks for."""
+        if path := find_path(name):
+            return name, path
+        places = {known.lower(): (known, path) for known, path in reversed([*self._places()])}
+        if found := places.get(name.strip().lower()):
+            return found
+        wanted = read_name(name)
+        if wanted.registry == "hugging_face":
+            return str(wanted), self._find_from_hub(wanted)
+        return places.get(str(wanted).lower(), (str(wanted), None))
+
+    def _find_from_hub(self, name: ModelName) -> Path | None:
+        """What was pulled from a repository, or lies in the Hub's cache, chosen as a pull would."""
+        folder = self._models / name.owner / name.model
+        chosen = choose_file([path.name for path in folder.glob("*.gguf")], name.tag)
+        return folder / chosen if chosen else find_cached_by_name(name, self._cache)
 
     def _places(self) -> Iterator[tuple[str, Path]]:
         """Each name and the file it means, the first of a name winning."""
         if self._demo.is_file():
             yield "demo", self._demo
         for path in sorted(self._models.glob("**/*.gguf")):
-            if not any(part.startswith(".") for part in path.relative_to(self._models).parts):
+            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(self._models).parts):
                 yield self._name_in_folder(path), path
         for name, hub_file in KNOWN.items():
-            if cached := find_cached(hub_file):
+            if cached := find_cached(hub_file, self._cache):
                 yield name, cached
 
     def _name_in_folder(self, path: Path) -> str:
-        """models/owner/repo/file.gguf has its Hub name, models/file.gguf the file's own."""
+        """models/owner/repo/file.gguf has its Hub name, every other file its own."""
         parts = path.relative_to(self._models).parts
         if len(parts) == 3:
             return name_of(HubFile(f"{parts[0]}/{parts[1]}", parts[2]))
         try:
             return str(read_name(path.stem))
         except BadRequest:
-            return str(ModelName("ossian", "library", path.stem, "latest"))
+            return path.stem
 
     def _model(self, name: str, path: Path) -> ModelFile:
+        """What the file says, from memory as long as the file stays as it is."""
         status = path.stat()
-        key = (path, status.st_size, status.st_mtime_ns)
-        if key not in self._read:
-            self._read[key] = read_model(name, path)
-        return self._read[key]
+        stamp = Stamp(status.st_size, status.st_mtime_ns)
+        before, model = self._read.get(path, (None, None))
+        if model is None or before != stamp:
+            model = self._read_afresh(name, path)
+            self._read[path] = (stamp, model)
+        if isinstance(model, BadRequest):
+            raise model
+        return replace(model, name=name)
+
+    def _read_afresh(self, name: str, path: Path) -> ModelFile | BadRequest:
+        try:
+            return read_model(name, path)
+        except BadRequest as error:
+            log.warning("%s is left out of the models: %s", path, error)
+            return error
+
+
+def find_path(name: str) -> Path | None:
+    """The file, where a name is the path of a GGUF."""
+    if not name.endswith(".gguf"):
+        return None
+    try:
+        path = Path(name).expanduser()
+        return path.resolve() if path.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # too long, a home that nobody has, a NUL in it
+        return None

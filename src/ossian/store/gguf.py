@@ -1,20 +1,27 @@
-"""Read the head of a GGUF file: what model it is and how large. A file is somebody else's: every count is checked."""
+"""Read the head of a GGUF file: what model it is and how large. A file is somebody else's: every count is checked.
 
-import mmap
+The head is read piece by piece and never mapped: a mapped file that somebody shortens would end the whole server.
+"""
+
+import math
 import struct
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ossian.errors import BadRequest
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-LARGEST_COUNT = 1 << 24  # of keys, tensors or elements; the largest real vocabulary is below 2^20
+LARGEST_HEAD_BYTES = 64 << 20  # vocabulary and merges of 262,144 tokens are about 16 MB
+LARGEST_COUNT = 1 << 16  # of keys and of tensors; the largest real models have some 2,000
+PIECE_BYTES = 1 << 18
 KEPT_ARRAY_LENGTH = 64  # longer arrays (tokens, merges, scores) are skipped
+DEFAULT_ALIGNMENT = 32
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 STRING, ARRAY = 8, 9
+LENGTH = struct.Struct("<Q")
 TENSOR_KINDS = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K",
     13: "Q5_K", 14: "Q6_K", 30: "BF16", 39: "MXFP4",
@@ -30,84 +37,104 @@ class Header:
     quantization: str
 
 
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """What the head says of one tensor; `offset` is in bytes from where the weights begin."""
+
+    kind: int
+    weights: int
+    offset: int
+
+
 def read_header(path: Path) -> Header:
-    """Read a GGUF's head. Raises BadRequest, naming the file, when it is no GGUF or is damaged."""
+    """Read a GGUF's head. Raises BadRequest, naming the file, when it is no GGUF or is damaged; OSError as `open`."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _Reader(data).header()
-    except (struct.error, ValueError, IndexError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            return _Reader(file, path.stat().st_size).header()
+    except (struct.error, ValueError) as error:
         raise BadRequest(f"{path.name} is not a usable GGUF file ({error}).", "Fetch it again.") from error
 
 
 class _Reader:
     """A position in the file that moves on with each value."""
 
-    def __init__(self, data: mmap.mmap) -> None:
-        self._data = data
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._size = size
+        self._data = bytearray()
         self._at = 0
 
     def header(self) -> Header:
-        if self._take(4) != MAGIC:
+        if self._take(len(MAGIC)) != MAGIC:
             raise ValueError("it does not begin with GGUF")
-        version, tensors, keys = self._unpack("<IQQ")
+        version, tensor_count, key_count = self._unpack("<IQQ")
         if version not in VERSIONS:
             raise ValueError(f"version {version} is not one of {VERSIONS}")
-        pairs = (self._pair() for _ in range(self._checked(keys)))
+        pairs = [self._pair() for _ in range(checked(key_count))]
         metadata = {key: value for key, value in pairs if value is not None}
+        tensors = [self._tensor() for _ in range(checked(tensor_count))]
+        self._check_weights_are_there(metadata, tensors)
         weights: Counter[int] = Counter()
-        for _ in range(self._checked(tensors)):
-            kind, count = self._tensor()
-            weights[kind] += count
+        for tensor in tensors:
+            weights[tensor.kind] += tensor.weights
         most = weights.most_common(1)[0][0] if weights else 0
         return Header(metadata, weights.total(), TENSOR_KINDS.get(most, f"type {most}"))
+
+    def _check_weights_are_there(self, metadata: dict[str, Any], tensors: list[Tensor]) -> None:
+        """Notice a copy that was cut off: the last tensor has to begin inside the file."""
+        alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
+        if not isinstance(alignment, int) or alignment < 1:
+            raise ValueError(f"an alignment of {alignment}")
+        start = math.ceil(self._at / alignment) * alignment
+        if tensors and start + max(tensor.offset for tensor in tensors) >= self._size:
+            raise ValueError("it ends too early")
 
     def _pair(self) -> tuple[str, Any]:
         key = self._string()
         (kind,) = self._unpack("<I")
-        return key, self._value(kind)
+        return key, self._array() if kind == ARRAY else self._value(kind)
 
     def _value(self, kind: int) -> Any:
+        """A string or a number; None for a number that JSON cannot say."""
         if kind == STRING:
             return self._string()
-        if kind == ARRAY:
-            return self._array()
-        return self._unpack("<" + self._scalar(kind))[0]
+        (value,) = self._unpack("<" + scalar(kind))
+        return None if isinstance(value, float) and not math.isfinite(value) else value
 
     def _array(self) -> list[Any] | None:
         """The array, or None when it is too long to be worth keeping."""
         kind, count = self._unpack("<IQ")
-        self._checked(count)
         if count <= KEPT_ARRAY_LENGTH:
             return [self._value(kind) for _ in range(count)]
         if kind == STRING:
-            for _ in range(count):
-                (length,) = self._unpack("<Q")
-                self._skip(length)
-        elif kind == ARRAY:
-            raise ValueError("an array of arrays")
+            self._skip_strings(count)
         else:
-            self._skip(count * struct.calcsize("<" + self._scalar(kind)))
+            self._skip(count * struct.calcsize("<" + scalar(kind)))
         return None
 
-    def _tensor(self) -> tuple[int, int]:
+    def _skip_strings(self, count: int) -> None:
+        """The same as taking each; a real vocabulary has half a million, so no call is made for one."""
+        if count > LARGEST_HEAD_BYTES // LENGTH.size:
+            raise ValueError(f"a list of {count} strings")
+        at, data, unpack = self._at, self._data, LENGTH.unpack_from
+        for _ in range(count):
+            if at + LENGTH.size > len(data):
+                self._fill(at + LENGTH.size)
+            at += LENGTH.size + unpack(data, at)[0]
+        self._skip(at - self._at)
+
+    def _tensor(self) -> Tensor:
         self._string()
         (dimensions,) = self._unpack("<I")
         if dimensions > 8:
             raise ValueError(f"a tensor of {dimensions} dimensions")
-        count = 1
-        for size in self._unpack(f"<{dimensions}Q"):
-            count *= size
-        kind, _offset = self._unpack("<IQ")
-        return kind, count
+        weights = math.prod(self._unpack(f"<{dimensions}Q"))
+        kind, offset = self._unpack("<IQ")
+        return Tensor(kind, weights, offset)
 
     def _string(self) -> str:
         (length,) = self._unpack("<Q")
         return self._take(length).decode("utf-8", errors="replace")
-
-    def _scalar(self, kind: int) -> str:
-        if kind not in SCALARS:
-            raise ValueError(f"a value of unknown type {kind}")
-        return SCALARS[kind]
 
     def _unpack(self, form: str) -> tuple[Any, ...]:
         return struct.unpack(form, self._take(struct.calcsize(form)))
@@ -115,14 +142,32 @@ class _Reader:
     def _take(self, count: int) -> bytes:
         start = self._at
         self._skip(count)
-        return self._data[start : self._at]
+        return bytes(self._data[start : self._at])
 
     def _skip(self, count: int) -> None:
-        if count > len(self._data) - self._at:
-            raise ValueError("it ends too early")
+        self._fill(self._at + count)
         self._at += count
 
-    def _checked(self, count: int) -> int:
-        if count > LARGEST_COUNT:
-            raise ValueError(f"a count of {count}")
-        return count
+    def _fill(self, end: int) -> None:
+        """Have the file in memory up to here."""
+        if end > LARGEST_HEAD_BYTES and end <= self._size:
+            raise ValueError(f"a head of more than {LARGEST_HEAD_BYTES >> 20} MiB")
+        if end > self._size:
+            raise ValueError("it ends too early")
+        if end > len(self._data):
+            self._data += self._file.read(max(end - len(self._data), PIECE_BYTES))
+        if end > len(self._data):
+            raise ValueError("it ends too early")
+
+
+def checked(count: int) -> int:
+    if count > LARGEST_COUNT:
+        raise ValueError(f"a count of {count}")
+    return count
+
+
+def scalar(kind: int) -> str:
+    """The form of a number. Raises ValueError, also for an array in an array."""
+    if kind not in SCALARS:
+        raise ValueError(f"a value of unknown type {kind}")
+    return SCALARS[kind]

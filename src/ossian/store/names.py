@@ -6,7 +6,7 @@ from typing import Literal
 
 from ossian.errors import BadRequest
 
-PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
+PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 HUB_HOSTS = ("hf.co", "huggingface.co")
 
 
@@ -45,14 +45,20 @@ def read_name(text: str) -> ModelName:
     """
     host, separator, rest = text.strip().removeprefix("https://").partition("/")
     if separator and host.lower() in HUB_HOSTS:
-        match = re.fullmatch(rf"({PART})/({PART})(?::({PART}))?", rest)
-        if match is None:
-            raise BadRequest(
-                f"invalid model name '{text}':", "write hf.co/owner/repository or hf.co/owner/repository:file."
-            )
-        return ModelName("hugging_face", match[1], match[2], match[3] or "")
+        return read_hub_name(rest, text)
     plain = text.strip().lower().removesuffix(":latest")
     match = re.fullmatch(rf"({PART})(?::({PART}))?", ALIASES.get(plain, plain))
     if match is None:
         raise BadRequest(f"invalid model name '{text}'.")
     return ModelName("ossian", "library", match[1], match[2] or "latest")
+
+
+def read_hub_name(rest: str, text: str) -> ModelName:
+    """owner/repository[:tag]; Ollama's users write `:latest` where they mean none."""
+    match = re.fullmatch(rf"({PART})/({PART})(?::({PART}))?", rest)
+    if match is None:
+        raise BadRequest(
+            f"invalid model name '{text}':", "write hf.co/owner/repository or hf.co/owner/repository:file."
+        )
+    tag = match[3] or ""
+    return ModelName("hugging_face", match[1], match[2], "" if tag.lower() == "latest" else tag)
