@@ -55,7 +55,11 @@ class Mixer:
             (kind,) = self.rng.choices(PLAIN_KINDS, [SHARES[kind] for kind in PLAIN_KINDS])
             other = self.makers[kind]()
             if not other.instructions:
-                earlier += [OldAnswer(m.text) if isinstance(m, Answer) else m for m in other.messages if not isinstance(m, Thought)]
+                earlier += [
+                    OldAnswer(m.text) if isinstance(m, Answer) else m
+                    for m in other.messages
+                    if not isinstance(m, Thought)
+                ]
         return replace(talk, messages=(*earlier, *talk.messages))
 
 
@@ -66,13 +70,18 @@ def write_documents(documents: Iterator[tuple[str, list[Part]]], path: Path) -> 
             out.write(json.dumps({"kind": kind, "parts": parts}, ensure_ascii=False) + "\n")
             lengths[kind].append(sum(len(text) for text, _ in parts))
     for kind, sizes in lengths.items():
-        print(f"{path.name}: {len(sizes)} {kind} documents of {sum(sizes) // max(len(sizes), 1)} characters", file=sys.stderr)
+        print(
+            f"{path.name}: {len(sizes)} {kind} documents of {sum(sizes) // max(len(sizes), 1)} characters",
+            file=sys.stderr,
+        )
 
 
 def held_out(mixer: Mixer, seed: int) -> dict[str, list[dict[str, Any]]]:
     rng = Random(seed)
     questions = [
-        {"id": topic.id, "question": question, "facts": topic.facts} for topic in mixer.topics for question in topic.held_out
+        {"id": topic.id, "question": question, "facts": topic.facts}
+        for topic in mixer.topics
+        for question in topic.held_out
     ]
     specs, schemas = read_specs(HERE / "tools_held_out.txt"), read_schemas(HERE / "passages_held_out.txt")
     return {

@@ -99,7 +99,10 @@ def main() -> None:
             out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in wrong)
             right = len(chosen) - len(wrong)
             share = right / max(len(chosen), 1)
-            print(f"{kind}: {share:.1%} right ({right} of {len(chosen)}), median answer {median(lengths or [0]):.0f} characters", flush=True)
+            print(
+                f"{kind}: {share:.1%} right ({right} of {len(chosen)}), median answer {median(lengths or [0]):.0f} characters",
+                flush=True,
+            )
     print(f"wrong answers are in {BUILD / 'wrong.jsonl'}", file=sys.stderr)
 
 

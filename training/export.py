@@ -86,7 +86,9 @@ def write_tokenizer(writer: gguf.GGUFWriter, tokenizer: dict) -> None:  # type: 
     writer.add_tokenizer_pre("gpt-4o")
     writer.add_token_list(tokens)
     writer.add_token_types([token_type(token) for token in tokens])
-    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in tokenizer["model"]["merges"]])
+    writer.add_token_merges(
+        [merge if isinstance(merge, str) else " ".join(merge) for merge in tokenizer["model"]["merges"]]
+    )
     writer.add_bos_token_id(vocabulary["<|startoftext|>"])
     writer.add_eos_token_id(vocabulary["<|return|>"])
     writer.add_eot_token_id(vocabulary["<|end|>"])

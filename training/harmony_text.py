@@ -167,7 +167,9 @@ def write_message(message: Message, before: Message | None) -> list[Part]:
         case User(text):
             return write_plain("user", text)
         case Result(name, text):
-            head = read_only("<|start|>", f"functions.{name}", " to=assistant", "<|channel|>", "commentary", "<|message|>")
+            head = read_only(
+                "<|start|>", f"functions.{name}", " to=assistant", "<|channel|>", "commentary", "<|message|>"
+            )
             return head + read_only(text, "<|end|>")
         case OldAnswer(text):
             head = read_only("<|start|>", "assistant", "<|channel|>", "final", "<|message|>")
@@ -177,7 +179,9 @@ def write_message(message: Message, before: Message | None) -> list[Part]:
         case NoThought():
             return read_only("<|start|>", "assistant", "<|channel|>", "analysis", "<|message|>", "<|end|>")
         case OldCall(name, arguments):
-            head = read_only("<|start|>", "assistant", f" to=functions.{name}", "<|channel|>", "commentary", " ", "<|constrain|>")
+            head = read_only(
+                "<|start|>", "assistant", f" to=functions.{name}", "<|channel|>", "commentary", " ", "<|constrain|>"
+            )
             return head + read_only("json", "<|message|>", json.dumps(arguments, ensure_ascii=False), "<|call|>")
         case Call(name, arguments):
             head = learn("<|channel|>", f"commentary to=functions.{name} ", "<|constrain|>", "json", "<|message|>")

@@ -73,7 +73,12 @@ def make_fact(schema: Schema, values: Values, keep: dict[str, Any] | None = None
     known = [name for name, _ in SLOT.findall(question)]
     answers = tuple(slots[name] for name in slots if name not in known)
     sentence = schema.sentence.format(**slots)
-    return Fact(sentence[0].upper() + sentence[1:] if schema.sentence[0] != "{" else sentence, question.format(**slots), slots[known[0]], answers)
+    return Fact(
+        sentence[0].upper() + sentence[1:] if schema.sentence[0] != "{" else sentence,
+        question.format(**slots),
+        slots[known[0]],
+        answers,
+    )
 
 
 class Reader:
@@ -92,7 +97,9 @@ class Reader:
         if self.rng.random() > NO_THOUGHT_SHARE:
             reply = (thought, *reply)
         instructions, text = self.lay_out(asked.text, question)
-        return Conversation((User(text), *reply), date=any_day(self.rng), reasoning=any_effort(self.rng), instructions=instructions)
+        return Conversation(
+            (User(text), *reply), date=any_day(self.rng), reasoning=any_effort(self.rng), instructions=instructions
+        )
 
     def passage(self, missing: bool = False) -> Passage:
         schema = self.rng.choice(self.schemas)
@@ -108,7 +115,10 @@ class Reader:
     def others(self, schema: Schema, missing: bool) -> list[Fact]:
         """Facts beside the asked one; a rival says the same of somebody else."""
         count = self.rng.choice((1, 2, 2, 3) if missing else (0, 1, 1, 2, 2, 3, 3, 4))
-        return [make_fact(schema if self.rng.random() < RIVAL_SHARE else self.rng.choice(self.schemas), self.values) for _ in range(count)]
+        return [
+            make_fact(schema if self.rng.random() < RIVAL_SHARE else self.rng.choice(self.schemas), self.values)
+            for _ in range(count)
+        ]
 
     def join(self, sentences: list[str]) -> str:
         if self.rng.random() < 0.25:

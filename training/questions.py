@@ -23,10 +23,24 @@ I'm trying to {}. What do I write?|python: {}|{}|What code do I need to {}?|How 
 Could you tell me how to {}?|I have to {} for my homework.|My program must {}. How?|what is the easiest way to {}|Can Python {}?
 Which function lets me {}?|What do I use to {}?|what's the pythonic way to {}|I don't know how to {}.|can i {} with python
 Teach me to {}.|In Python, how do you {}?|How do people {}?|simple way to {}?|Need a snippet to {}.|What are the steps to {}?"""
-PREFIXES = ("Hi! ", "Hello, ", "Hey, ", "quick question: ", "Please: ", "Sorry, beginner here. ", "python: ", "One question: ", "Hi, ", "ok, ")
+PREFIXES = (
+    "Hi! ",
+    "Hello, ",
+    "Hey, ",
+    "quick question: ",
+    "Please: ",
+    "Sorry, beginner here. ",
+    "python: ",
+    "One question: ",
+    "Hi, ",
+    "ok, ",
+)
 SUFFIXES = (" please", " Please.", " Thanks!", " thanks", " Thank you.", " Briefly.", " in short", " with an example", " In Python.", " Keep it short.")  # fmt: skip
 INSTRUCTIONS = ("You are a helpful assistant.", "Answer briefly.", "You are a Python tutor.", "You help beginners with Python.", "Be friendly and short.")  # fmt: skip
-OWN_PREFIXES = ("self-", "talk-")  # topics about the model itself, asked more often: a demonstration must know what it is
+OWN_PREFIXES = (
+    "self-",
+    "talk-",
+)  # topics about the model itself, asked more often: a demonstration must know what it is
 OWN_WEIGHT = 2.5
 NO_THOUGHT_SHARE = 0.15
 
@@ -51,7 +65,9 @@ def read_topics(folder: Path) -> list[Topic]:
 def read_topic(table: dict[str, list[str]]) -> Topic:
     lists = {key: tuple(table.get(key, ())) for key in ("nouns", "tasks", "questions", "held_out")}
     facts = tuple(tuple(group) for group in table["facts"])
-    return Topic(id=str(table["id"]), **lists, facts=facts, thinking=str(table["thinking"]), answer=str(table["answer"]).strip())
+    return Topic(
+        id=str(table["id"]), **lists, facts=facts, thinking=str(table["thinking"]), answer=str(table["answer"]).strip()
+    )
 
 
 def normalise(question: str) -> str:

@@ -96,7 +96,20 @@ expression|sum|The expression|with {}
 verbose|bool|Print more|with verbose {}|verbose {}
 urgent|bool|Whether it is urgent|with urgent {}
 notify|bool|Tell the others|notify {}|with notify {}"""
-OPENINGS = ("", "", "", "Please ", "Can you ", "Could you ", "I want to ", "I need to ", "Hi, ", "please ", "Now ", "Would you ")
+OPENINGS = (
+    "",
+    "",
+    "",
+    "Please ",
+    "Can you ",
+    "Could you ",
+    "I want to ",
+    "I need to ",
+    "Hi, ",
+    "please ",
+    "Now ",
+    "Would you ",
+)
 FIELDS = (
     "status:open/closed/ready/done/sent/saved/active temperature:temp price:decimal count:number name:person city:city date:date time:time "
     "owner:person title:title id:code total:decimal file:file colour:colour version:version email:email level:percent distance:decimal "
@@ -154,7 +167,9 @@ def read_parameter(text: str) -> Parameter:
 def write_spec(spec: Spec) -> Tool:
     if not spec.parameters:
         return Tool(spec.name, spec.description, {})
-    properties = {p.name: json_type(p.kind) | {"description": p.description} | write_default(p) for p in spec.parameters}
+    properties = {
+        p.name: json_type(p.kind) | {"description": p.description} | write_default(p) for p in spec.parameters
+    }
     required = [p.name for p in spec.parameters if p.required]
     return Tool(spec.name, spec.description, {"type": "object", "properties": properties, "required": required})
 
@@ -167,7 +182,9 @@ def ask_for(spec: Spec, values: Values) -> Request:
     sentence = values.rng.choice(spec.sentences)
     said = set(SLOT.findall(sentence))
     arguments = {p.name: values.make(p.kind) for p in spec.parameters if p.name in said}
-    return Request(write_spec(spec), sentence.format(**{name: say(value) for name, value in arguments.items()}), arguments)
+    return Request(
+        write_spec(spec), sentence.format(**{name: say(value) for name, value in arguments.items()}), arguments
+    )
 
 
 class Caller:
@@ -185,16 +202,31 @@ class Caller:
         request = self.request()
         tools = self.offer(request.tool)
         user = User(self.say_kindly(request.sentence))
-        messages = (user, *self.call(request)) if self.rng.random() > RESULT_SHARE else (user, *self.call_and_tell(request))
-        return Conversation(messages, date=any_day(self.rng), reasoning=any_effort(self.rng), tools=tools, instructions=self.instructions())
+        messages = (
+            (user, *self.call(request)) if self.rng.random() > RESULT_SHARE else (user, *self.call_and_tell(request))
+        )
+        return Conversation(
+            messages,
+            date=any_day(self.rng),
+            reasoning=any_effort(self.rng),
+            tools=tools,
+            instructions=self.instructions(),
+        )
 
     def instructions(self) -> str:
-        return self.rng.choice(("You are a helpful assistant.", "Use the functions.", "You help in an editor.")) if self.rng.random() < 0.1 else ""
+        return (
+            self.rng.choice(("You are a helpful assistant.", "Use the functions.", "You help in an editor."))
+            if self.rng.random() < 0.1
+            else ""
+        )
 
     def needless_tools(self) -> Conversation:
         tools = self.offer(self.request().tool)
         topic = self.rng.choice(self.asker.topics)
-        return replace(self.asker.settle((User(self.asker.ask(topic)), self.think(topic.thinking), Answer(topic.answer))), tools=tools)
+        return replace(
+            self.asker.settle((User(self.asker.ask(topic)), self.think(topic.thinking), Answer(topic.answer))),
+            tools=tools,
+        )
 
     def request(self) -> Request:
         if self.rng.random() < MADE_UP_SHARE:
@@ -206,11 +238,16 @@ class Caller:
         """Now and then a known function has an unknown name: the name must be read, not remembered."""
         if self.rng.random() < 0.75:
             return spec
-        other = self.rng.choice((f"{self.values.syllables()}_{spec.name}", f"{spec.name}_{self.values.syllables()}", camel(spec.name)))
+        other = self.rng.choice(
+            (f"{self.values.syllables()}_{spec.name}", f"{spec.name}_{self.values.syllables()}", camel(spec.name))
+        )
         return replace(spec, name=other)
 
     def make_spec(self, verb: str = "") -> Spec:
-        verb, thing = verb or self.rng.choice(VERBS), self.rng.choice(OBJECTS) if self.rng.random() < 0.75 else self.values.syllables()
+        verb, thing = (
+            verb or self.rng.choice(VERBS),
+            self.rng.choice(OBJECTS) if self.rng.random() < 0.75 else self.values.syllables(),
+        )
         rows = self.rng.sample(PARAMETER_ROWS, self.rng.choice((1, 1, 2, 2, 3, 4)))
         parameters = [self.make_parameter(row, at) for at, row in enumerate(rows)]
         spoken = [row for row, p in zip(rows, parameters, strict=True) if p.required or self.rng.random() < 0.6]
@@ -281,7 +318,9 @@ class Caller:
         return told, told
 
     def error(self) -> tuple[str, str]:
-        reason = self.rng.choice(("{} not found", "no {} here", "{} is locked", "cannot reach {}")).format(self.values.word())
+        reason = self.rng.choice(("{} not found", "no {} here", "{} is locked", "cannot reach {}")).format(
+            self.values.word()
+        )
         return json.dumps({"error": reason}), f"That did not work: {reason}."
 
 
@@ -308,14 +347,24 @@ def held_out_cases(specs: list[Spec], rng: Random, words: Lexicon, count: int) -
     cases = []
     for at in range(count):
         request = ask_for(specs[at % len(specs)], values)
-        others = [write_spec(spec) for spec in rng.sample(specs, rng.choice((0, 1, 2))) if spec.name != request.tool.name]
+        others = [
+            write_spec(spec) for spec in rng.sample(specs, rng.choice((0, 1, 2))) if spec.name != request.tool.name
+        ]
         tools = [request.tool, *others]
         rng.shuffle(tools)
         cases.append(
-            {"tools": [open_ai_tool(tool) for tool in tools], "question": request.sentence, "name": request.tool.name, "arguments": request.arguments}
+            {
+                "tools": [open_ai_tool(tool) for tool in tools],
+                "question": request.sentence,
+                "name": request.tool.name,
+                "arguments": request.arguments,
+            }
         )
     return cases
 
 
 def open_ai_tool(tool: Tool) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters}}
+    return {
+        "type": "function",
+        "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+    }

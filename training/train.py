@@ -23,7 +23,7 @@ from tokenizer import TOKENIZER, Encoder
 
 BUILD = Path(__file__).parent / "build"
 SEED = 20
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 8192
 MUON_RATE, ADAM_RATE, MUON_DECAY = 0.02, 4e-3, 0.05
 WARM_UP_STEPS, LAST_RATE = 40, 0.02  # the last learning rate, as a share of the first
 ROUNDING_STARTS = 0.75  # share of the budget after which experts compute in MXFP4

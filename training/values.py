@@ -19,7 +19,9 @@ class Lexicon:
     endings: tuple[str, ...]
 
 
-def lexicon(nouns: str, adjectives: str, verbs: str, first: str, last: str, cities: str, onsets: str, endings: str) -> Lexicon:
+def lexicon(
+    nouns: str, adjectives: str, verbs: str, first: str, last: str, cities: str, onsets: str, endings: str
+) -> Lexicon:
     lists = (nouns, adjectives, verbs, first, last, cities, onsets, endings)
     return Lexicon(*(tuple(words.split()) for words in lists))
 
@@ -71,14 +73,38 @@ HELD_OUT = lexicon(
 
 MONTHS = "January February March April May June July August September October November December".split()
 WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-LANGUAGES = "English German French Spanish Italian Dutch Polish Swedish Japanese Korean Arabic Turkish Greek Czech".split()
+LANGUAGES = (
+    "English German French Spanish Italian Dutch Polish Swedish Japanese Korean Arabic Turkish Greek Czech".split()
+)
 CURRENCIES = "USD EUR GBP JPY CHF SEK NOK CAD AUD PLN CZK INR CNY BRL".split()
 COLOURS = "red green blue white yellow orange purple pink teal violet amber cyan magenta turquoise".split()
 EXTENSIONS = "py txt md json csv toml yaml html js ts rs log ini sql pdf xml".split()
 COMMANDS = (
-    "pytest -q", "ls -la", "git status", "npm install", "make {w}", "python {w}.py", "pip install {w}", "cargo build", "git log -n {n}",
-    "rm -r {w}", "mkdir {w}", "docker run {w}", "grep {w} {v}.txt", "python -m {w}", "npm run {w}", "cat {w}.log", "head -n {n} {w}.csv",
-    "git checkout {w}", "uv run {w}", "cp {w} {v}", "kill {n}", "du -sh {w}", "echo {w}", "pytest tests/test_{w}.py", "git push {w} {v}",
+    "pytest -q",
+    "ls -la",
+    "git status",
+    "npm install",
+    "make {w}",
+    "python {w}.py",
+    "pip install {w}",
+    "cargo build",
+    "git log -n {n}",
+    "rm -r {w}",
+    "mkdir {w}",
+    "docker run {w}",
+    "grep {w} {v}.txt",
+    "python -m {w}",
+    "npm run {w}",
+    "cat {w}.log",
+    "head -n {n} {w}.csv",
+    "git checkout {w}",
+    "uv run {w}",
+    "cp {w} {v}",
+    "kill {n}",
+    "du -sh {w}",
+    "echo {w}",
+    "pytest tests/test_{w}.py",
+    "git push {w} {v}",
 )
 
 
@@ -125,7 +151,11 @@ class Values:
 
     def brand(self) -> str:
         made = self.syllables().capitalize()
-        return f"{made} {self.rng.choice((str(self.rng.randint(2, 99)), self.noun().capitalize()))}" if self.rng.random() < 0.4 else made
+        return (
+            f"{made} {self.rng.choice((str(self.rng.randint(2, 99)), self.noun().capitalize()))}"
+            if self.rng.random() < 0.4
+            else made
+        )
 
     def phrase(self) -> str:
         shape = self.rng.randrange(6)
@@ -193,11 +223,17 @@ class Values:
 
     def identifier(self) -> str:
         first, second = self.word(), self.word()
-        return self.rng.choice((first, f"{first}_{second}", first + second.capitalize(), f"{first.capitalize()}{second.capitalize()}"))
+        return self.rng.choice(
+            (first, f"{first}_{second}", first + second.capitalize(), f"{first.capitalize()}{second.capitalize()}")
+        )
 
     def code(self) -> str:
         letters = "".join(self.rng.choices(string.ascii_uppercase, k=self.rng.randint(1, 3)))
-        return f"{letters}-{self.rng.randint(10, 99999)}" if self.rng.random() < 0.6 else f"{letters}{self.rng.randint(100, 9999)}"
+        return (
+            f"{letters}-{self.rng.randint(10, 99999)}"
+            if self.rng.random() < 0.6
+            else f"{letters}{self.rng.randint(100, 9999)}"
+        )
 
     def command(self) -> str:
         return self.rng.choice(COMMANDS).format(w=self.word(), v=self.word(), n=self.number())
@@ -210,7 +246,9 @@ class Values:
 
     def sum(self) -> str:
         a, b, c = self.rng.randint(1, 999), self.rng.randint(1, 99), self.rng.randint(1, 99)
-        return self.rng.choice((f"{a} + {b}", f"{a} * {b}", f"{a} - {b}", f"({a} + {b}) * {c}", f"{a} / {b}", f"{a} * {b} - {c}"))
+        return self.rng.choice(
+            (f"{a} + {b}", f"{a} * {b}", f"{a} - {b}", f"({a} + {b}) * {c}", f"{a} / {b}", f"{a} * {b} - {c}")
+        )
 
     def list(self) -> list[str]:
         return [self.rng.choice((self.word, self.word, self.first))() for _ in range(self.rng.choice((2, 2, 3)))]

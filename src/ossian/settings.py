@@ -27,7 +27,7 @@ def read_duration(text: str | float) -> float:
         return float(text)
     stripped = text.strip()
     sign = -1.0 if stripped.startswith("-") else 1.0
-    body = stripped.lstrip("+-")
+    body = stripped[1:] if stripped.startswith(("+", "-")) else stripped
     if re.fullmatch(r"\d+(\.\d+)?", body):
         return sign * float(body)
     parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", body)

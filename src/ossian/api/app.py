@@ -1,5 +1,6 @@
 """The doors as one table: every path, what answers there, and in which dialect."""
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from ossian.api.streams import COMMENT_SECONDS
 from ossian.engines.pool import Pool
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
+
+log = logging.getLogger(__name__)
 
 CLIENT_CLOSED_REQUEST = 499
 Answer = Callable[[Request], Awaitable[Response]]
@@ -88,6 +91,7 @@ def build_app(
 def add_route(app: FastAPI, route: Route) -> None:
     async def endpoint(request: Request) -> Response:
         """Answer, and say every error in the dialect of the door."""
+        log.debug("%s %s for %s", request.method, request.url.path, request.headers.get("user-agent", "nobody"))
         try:
             return await route.answer(request)
         except ClientDisconnect:

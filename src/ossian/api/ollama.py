@@ -211,7 +211,7 @@ class OllamaReply:
 
 
 def write_usage(done: Done) -> Words:
-    """Ollama's six measures and what the cache saved. The six are never 0: clients divide by them, and Ollama leaves zeros out."""
+    """Ollama's six measures, never 0 because clients divide by them, and what the cache saved."""
     usage = done.usage
     return {
         "total_duration": nanoseconds(usage.total_seconds),

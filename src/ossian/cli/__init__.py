@@ -55,6 +55,9 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        complain(OssianError(f"{error.filename or 'the output'} cannot be used: {error.strerror or error}."))
+        sys.exit(1)
     except Exception as fault:
         confess(fault)
         sys.exit(1)

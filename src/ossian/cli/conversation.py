@@ -16,23 +16,23 @@ from ossian.errors import OssianError
 
 HELP = """\
 /set system TEXT             give the model instructions
-/set parameter KEY VALUE     temperature, top_p, top_k, seed,
-                             num_ctx, num_predict, stop …
+/set parameter KEY VALUE     temperature, top_p, seed, num_ctx …
 /set think [LEVEL]           think: low, medium or high
 /set nothink                 do not think
 /set format json             answer in JSON
 /set noformat                answer in words
 /set verbose | quiet         show or hide tokens per second
-/set history | nohistory     keep questions for later days or not
-/show info | parameters | system | template | license | modelfile
+/set history | nohistory     keep the questions on disk, or not
+/show SIDE                   info, parameters, system, template,
+                             license or modelfile
 /load MODEL                  go on with another model
 /list                        models on this machine
 /clear                       forget the conversation
 /bye                         leave (also /exit, Ctrl+D)
-\"\"\"                          begins and ends a text of several lines
+\"\"\"                          begin and end a text of several lines
 Ctrl+C                       stop the answer
-Not here: /save (models are files; /set holds for this conversation),
-/set wordwrap (the terminal wraps lines)."""
+Not here: /save, for a model is a file and what /set says holds for
+this conversation; and /set wordwrap, for the terminal wraps lines."""
 ABSENT = {
     "/save": "There is no /save here: a model is a file, and what /set says holds for this conversation.",
     "wordwrap": "The terminal wraps the lines; there is nothing to set.",
@@ -104,8 +104,8 @@ def obey(conversation: Conversation, line: str) -> None:
             set_manner(conversation, what, rest[0].strip() if rest else "")
         case ["/save", *_]:
             talk(ABSENT["/save"])
-        case ["/set" | "/show" | "/load" as command, *_]:
-            talk("\n".join(line for line in HELP.splitlines() if line.startswith(command)))
+        case ["/set" | "/show" | "/load", *_]:
+            talk(f"{line} lacks a word.\n{HELP}")
         case [command, *_]:
             talk(f"{command} is not a command; /? shows them all. A question may begin with a blank.")
 
@@ -130,7 +130,7 @@ def set_manner(conversation: Conversation, what: str, value: str) -> None:
     manner = conversation.manner
     match what:
         case "system":
-            conversation.system = unquoted(value).strip("\"'")
+            conversation.system = value = unquoted(value).strip("\"'")
         case "parameter" if len(value.split(maxsplit=1)) == 2:
             key, text = value.split(maxsplit=1)
             conversation.manner = replace(manner, options=manner.options | {key: read_value(text)})

@@ -58,14 +58,13 @@ def check_port(settings: Settings) -> Iterator[Finding]:
     except SettingInvalid as error:
         yield Finding("bad", error.message, error.hint)
         return
-    process = f" (pid {listener.pid}, {listener.program})" if listener and listener.pid else ""
     if listener is None:
         yield Finding("good", f"{host}:{port} is free")
     elif listener.product == "Ossian":
-        yield Finding("good", f"{listener.name} answers at {host}:{port}{process}")
+        yield Finding("good", f"{listener.name} answers at {host}:{port}{listener.process}")
     elif is_here(host):
         hint = f"Stop it, or choose another port: OSSIAN_HOST=127.0.0.1:{port + 1} ossian serve"
-        yield Finding("bad", f"{host}:{port} is taken by {listener.name}{process}", hint)
+        yield Finding("bad", f"{host}:{port} is taken by {listener.name}{listener.process}", hint)
     else:
         yield Finding(
             "bad", f"no Ossian answers at {host}:{port}, another machine", "Start it there, or unset OSSIAN_HOST."

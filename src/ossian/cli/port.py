@@ -31,6 +31,12 @@ class Listener:
     def name(self) -> str:
         return f"{self.product} {self.version}".strip() or self.program or "another program"
 
+    @property
+    def process(self) -> str:
+        """The process in brackets, with its program where the name does not say it already."""
+        program = f", {self.program}" if self.product and self.program else ""
+        return f" (pid {self.pid}{program})" if self.pid else ""
+
 
 def is_here(host: str) -> bool:
     """Whether an address is of this machine, so that a server can be started there."""
@@ -113,8 +119,7 @@ def port_taken(settings: Settings, listener: Listener, command: str = "ossian se
     """The sentence: by whom, and what to do. `command` is what the person wanted."""
     port = settings.address[1]
     other = port + 1 if port < LAST_PORT else port - 1
-    process = f" (pid {listener.pid}, {listener.program})" if listener.pid else ""
-    lines = [f"{listener.name} is already running on port {port}{process}."]
+    lines = [f"{listener.name} is already running on port {port}{listener.process}."]
     if listener.product == "Ossian":
         lines.append("  use it:      ossian run demo       (commands find it by themselves)")
     lines.append(f"  other port:  OSSIAN_HOST=127.0.0.1:{other} {command}")

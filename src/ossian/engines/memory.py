@@ -14,7 +14,7 @@ BYTES_PER_VALUE = 2  # keys and values are kept in F16
 SMALLEST_CONTEXT = 4_096
 LARGEST_CONTEXT = 131_072
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
+CGROUP_STAT = Path("/sys/fs/cgroup/memory.stat")
 
 
 def physical_cores() -> int:
@@ -33,8 +33,8 @@ def total_memory() -> int:
 def free_memory() -> int:
     """Bytes that can be had now without pushing anybody out; cached files count as free."""
     free = psutil.virtual_memory().available
-    limit, used = _read_bytes(CGROUP_LIMIT), _read_bytes(CGROUP_USED)
-    return min(free, limit - used) if limit and used else free
+    limit = _read_bytes(CGROUP_LIMIT)
+    return min(free, limit - _bytes_held()) if limit else free
 
 
 def bytes_per_token(model: ModelFile) -> int:
@@ -83,3 +83,12 @@ def _read_bytes(path: Path) -> int:
     except OSError:
         return 0
     return int(text) if text.isdigit() else 0
+
+
+def _bytes_held() -> int:
+    """What the container's programs hold; a mapped model's pages are files' and can be let go (cgroup v2, memory.stat)."""
+    try:
+        pairs = (line.split() for line in CGROUP_STAT.read_text().splitlines())
+        return sum(int(count) for name, count in pairs if name in ("anon", "shmem", "kernel"))
+    except OSError:
+        return 0

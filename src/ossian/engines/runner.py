@@ -27,6 +27,7 @@ from ossian.errors import ModelFailed
 HEALTH_POLL_SECONDS = 0.05
 STOP_SECONDS = 3.0
 LOG_TAIL_CHARACTERS = 4_000
+LOG_PREFIX = re.compile(r"^[\d.]+ [A-Z] (?:[\w ]+: )?")
 # llama.cpp finds these four in any text, whatever parse_special says (llama-vocab.cpp renders them "always" for
 # gpt-oss). Cutting behind the "<|" is where the tokenizer's own pattern cuts, so no other token changes.
 TAG_IN_TEXT = re.compile(r"(?<=<\|)(?=(?:start|channel|message|constrain|end|return|call|startoftext|endoftext)\|>)")
@@ -252,8 +253,10 @@ class Runner:
             text = (self._folder / "log").read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
         except OSError:
             return ""
-        reasons = [line.strip() for line in text.splitlines() if re.search(r"error|fail|unknown|cannot|memory", line)]
-        return re.sub(r"(/[\w.+-]+)+/", "", reasons[-1]) if reasons else ""
+        reasons = [line for line in text.splitlines() if re.search(r"error|fail|unknown|cannot|memory", line)]
+        # llama.cpp begins a line with the time, a letter for its level and the function: "0.00.007.996 E srv init: …"
+        plain = LOG_PREFIX.sub("", reasons[-1].strip()) if reasons else ""
+        return re.sub(r"(/[\w.+-]+)+/", "", plain).rstrip(".")
 
 
 def read_step(line: str) -> Piece | Timings | None:
