@@ -33,7 +33,7 @@ Q8_0_BLOCK, Q8_0_BYTES, Q8_0_SCALE = 32, 34, 2e-4
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The sizes of a model; `vocabulary` holds harmony's tokens at the published ids where they fit, else at its end."""
+    """The sizes of a model. `vocabulary` holds harmony's tokens at the published ids or, where small, at its end."""
 
     layers: int
     width: int

@@ -103,7 +103,7 @@ def write_system(talk: Conversation) -> str:
         "",
         CHANNELS,
     ]
-    return "\n".join(lines + [TOOLS_CHANNEL] if talk.tools else lines)
+    return "\n".join([*lines, TOOLS_CHANNEL] if talk.tools else lines)
 
 
 def write_developer(talk: Conversation) -> str:

@@ -86,7 +86,7 @@ def _read_bytes(path: Path) -> int:
 
 
 def _bytes_held() -> int:
-    """What the container's programs hold; a mapped model's pages are files' and can be let go (cgroup v2, memory.stat)."""
+    """What the container's programs hold (cgroup v2, memory.stat); pages of files, such as a model's, can be let go."""
     try:
         pairs = (line.split() for line in CGROUP_STAT.read_text().splitlines())
         return sum(int(count) for name, count in pairs if name in ("anon", "shmem", "kernel"))
