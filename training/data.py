@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tokenizer import Encoder
 
-UNLEARNED_WEIGHT = 0.02  # of what others say: with 0.1, more than half of the gradient went to their random words
+UNLEARNED_WEIGHT = 0.0  # of what others say: with 0.1, more than half of the gradient went to their random words
 OPENING_TOKENS, OPENING_WEIGHT = 12, 4.0  # the first words of a text decide which text it will be; the rest follows
 SHORTEST_TEXT = 12  # characters; what is shorter is a header
 STEP = 32  # lengths are rounded up to this, so that rows of a batch differ by less

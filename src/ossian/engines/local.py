@@ -39,7 +39,11 @@ async def start_local(file: ModelFile, context: int, settings: Settings) -> "Loc
         program=settings.llama_server,
     )
     runner = await Runner(spec, settings.load_timeout).start()
-    specials = {name: await runner.special(name) for name in SPECIAL_TOKENS} if file.is_gpt_oss else {}
+    try:
+        specials = {name: await runner.special(name) for name in SPECIAL_TOKENS} if file.is_gpt_oss else {}
+    except BaseException:
+        await runner.close()
+        raise
     return LocalModel(file, runner, specials)
 
 
