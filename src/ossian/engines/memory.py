@@ -9,7 +9,7 @@ from ossian.errors import NotEnoughMemory
 from ossian.store.catalogue import ModelFile
 
 GIB = 1024**3
-WORKING_BYTES = 768 * 1024**2  # buffers of llama.cpp and this server; below 0.4 GB with gpt-oss-20b, the rest is reserve
+WORKING_BYTES = 768 * 1024**2  # buffers of llama.cpp and this server; below 0.4 GB for gpt-oss-20b, so half is reserve
 BYTES_PER_VALUE = 2  # keys and values are kept in F16
 SMALLEST_CONTEXT = 4_096
 LARGEST_CONTEXT = 131_072
