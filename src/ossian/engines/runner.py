@@ -99,7 +99,8 @@ class Runner:
         """Bytes the process and what it started hold in memory now, mapped weights included; 0 when it is gone."""
         try:
             process = psutil.Process(self.pid)
-            return sum(member.memory_info().rss for member in (process, *process.children(recursive=True)))
+            started = process.children() if self.spec.program else []  # looking for them reads every process there is
+            return sum(member.memory_info().rss for member in (process, *started))
         except psutil.Error:
             return 0
 
