@@ -37,16 +37,31 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function the model may call. `parameters` is a JSON schema of an object, kept as it was sent."""
+    """A function the model may call. `parameters` is a JSON schema of an object, kept as it was sent.
+
+    strict: arguments must satisfy every keyword of the schema, and one that cannot be kept is refused; else such a
+    keyword is advice to the model.
+    """
 
     name: str
     description: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyTool:
+    """The caller's choice of the one tool that must be called."""
+
+    name: str
+
+
+ToolChoice = Literal["auto", "none", "required"] | OnlyTool
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. None means: the model's own default."""
+    """How the next token is drawn. None means: the model's own default. `logit_bias` is added to tokens' logits, by id."""
 
     temperature: float | None = None
     top_p: float | None = None
@@ -58,6 +73,7 @@ class Sampling:
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     seed: int | None = None
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,8 @@ class ChatRequest:
     context          tokens of context the caller wants (Ollama's num_ctx); None: what the machine gives
     keep_alive       seconds to stay loaded afterwards; negative: for ever; None: the setting
     format           None, "json", or a JSON schema that the final answer must satisfy
+    tool_choice      whether a tool may, must or must not be called, or which one must
+    top_logprobs     None: no log-probabilities; else those of every token of the answer, and of so many likeliest ones
     A last message of the assistant is a prefill: the model goes on from there.
     """
 
@@ -83,19 +101,34 @@ class ChatRequest:
     context: int | None = None
     keep_alive: float | None = None
     format: Literal["json"] | Mapping[str, Any] | None = None
+    tool_choice: ToolChoice = "auto"
+    top_logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """Raw text to be continued, without any conversation around it."""
+    """Raw text, or token ids, to be continued without any conversation around it; `suffix` is what must follow."""
 
     model: str
-    prompt: str
+    prompt: str | tuple[int, ...]
+    suffix: str = ""
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     sampling: Sampling = Sampling()
     context: int | None = None
     keep_alive: float | None = None
+    format: Literal["json"] | Mapping[str, Any] | None = None
+    top_logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Logprob:
+    """How likely a token was: natural logarithms, before temperature. `likeliest` are the choices, the best first."""
+
+    text: str
+    logprob: float
+    bytes: bytes = b""
+    likeliest: tuple["Logprob", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +140,10 @@ class Thinking:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of the answer."""
+    """A piece of the answer, with the log-probabilities of its tokens where they were asked for."""
 
     text: str
+    logprobs: tuple[Logprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +179,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end of an answer; always the last event."""
+    """The end of an answer; always the last event. `stop` is the caller's stop string, where one ended it."""
 
     reason: StopReason
     usage: Usage
+    stop: str = ""
 
 
 Event = Thinking | Text | ToolCall | Sources | Done
@@ -184,3 +219,17 @@ class Model(Protocol):
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector of floats per text."""
         ...
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
+        """How well each text answers the query, on the model's own scale. Raises NotSupported."""
+        ...
+
+    async def count(self, request: ChatRequest) -> int:
+        """Tokens of the prompt that this conversation becomes."""
+        ...
+
+    async def tokenize(self, text: str) -> list[int]:
+        """Token ids of raw text, in which special tokens are read as what they are."""
+        ...
+
+    async def detokenize(self, tokens: Sequence[int]) -> str: ...

@@ -47,6 +47,8 @@ def serve_with_wheel(spec: dict[str, Any]) -> None:
     parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = spec["threads"]
     parameters.embedding = spec["embedding"]
+    if spec["reranking"]:
+        parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
     parameters.endpoint_slots = parameters.endpoint_props = True
     parameters.slot_save_path = spec["slots"]
     parameters.ui = parameters.use_jinja = parameters.warmup = False
@@ -62,7 +64,8 @@ def binary_command(spec: dict[str, Any]) -> list[str]:
     command += ["--ctx-size", str(spec["context"] * spec["parallel"]), "--parallel", str(spec["parallel"])]
     command += ["--batch-size", str(BATCH_TOKENS), "--ubatch-size", str(BATCH_TOKENS)]
     command += ["--threads", str(spec["threads"]), "--slot-save-path", spec["slots"], "--slots", "--no-webui"]
-    return command + (["--embedding"] if spec["embedding"] else [])
+    command += ["--embedding"] if spec["embedding"] else []
+    return command + (["--reranking"] if spec["reranking"] else [])
 
 
 def main() -> None:

@@ -51,6 +51,10 @@ def words(text: str) -> list[str]:
     return re.findall(r"\s*\S+\s*$|\s*\S+", text)
 
 
+def count_words(request: ChatRequest) -> int:
+    return sum(len(words(message.content)) for message in request.messages)
+
+
 def improvise(request: ChatRequest) -> Iterator[Event]:
     """The reply without a script: the call that was asked for, the tool's words, or an echo."""
     last = request.messages[-1] if request.messages else Message("user")
@@ -82,15 +86,30 @@ class FakeModel:
     async def chat(self, request: ChatRequest) -> Events:
         self.requests.append(request)
         reply = tuple(next(self._replies)) if self._replies else tuple(improvise(request))
-        async for event in self._recite(reply, sum(len(words(m.content)) for m in request.messages)):
+        async for event in self._recite(reply, count_words(request)):
             yield event
 
     async def complete(self, request: CompletionRequest) -> Events:
-        async for event in self._recite((Text(f"You said: {request.prompt}"),), len(words(request.prompt))):
+        prompt = request.prompt if isinstance(request.prompt, str) else await self.detokenize(request.prompt)
+        async for event in self._recite((Text(f"You said: {prompt}"),), len(words(prompt))):
             yield event
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         return [[float(len(text)), 1.0] for text in texts]
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
+        """Words of the query that a text has."""
+        return [float(len(set(query.split()) & set(text.split()))) for text in texts]
+
+    async def tokenize(self, text: str) -> list[int]:
+        """A token a letter."""
+        return [ord(letter) for letter in text]
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        return "".join(map(chr, tokens))
+
+    async def count(self, request: ChatRequest) -> int:
+        return count_words(request)
 
     async def close(self) -> None:
         self.alive = False

@@ -1,13 +1,15 @@
 """gpt-oss on this machine: harmony.render → token ids → runner → token ids → harmony.parse → Events."""
 
 import datetime
+import math
 import secrets
 import string
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
-from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, ModelInfo, Text, Thinking
+from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Logprob, ModelInfo, Text, Thinking
 from ossian.engines.memory import physical_cores
 from ossian.engines.meter import Meter
 from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
@@ -36,6 +38,7 @@ async def start_local(file: ModelFile, context: int, settings: Settings) -> "Loc
         parallel=max(1, settings.num_parallel),
         threads=settings.threads or physical_cores(),
         embedding="embedding" in file.capabilities,
+        reranking="rerank" in file.capabilities,
         program=settings.llama_server,
     )
     runner = await Runner(spec, settings.load_timeout).start()
@@ -84,10 +87,28 @@ class LocalModel:
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         return await self._runner.embed(texts)
 
+    async def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
+        """A reranking model's own scores; an embedding model's cosine between query and text."""
+        if "rerank" in self._file.capabilities:
+            return await self._runner.rerank(query, texts)
+        if "embedding" not in self._file.capabilities:
+            raise NotSupported(self._file.name, "rerank")
+        asked, *vectors = await self._runner.embed([query, *texts])
+        return [cosine(asked, vector) for vector in vectors]
+
+    async def tokenize(self, text: str) -> list[int]:
+        return await self._runner.tokenize(text, special=True)
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        return await self._runner.detokenize(tokens)
+
+    async def count(self, request: ChatRequest) -> int:
+        self._check_chat(request)
+        return len(await self._tokens(render(request, today=self._today())))
+
     async def chat(self, request: ChatRequest) -> Events:
         """Answer in harmony. We open the final channel where a format binds it, or where the model forgot it."""
-        if not self._file.is_gpt_oss:
-            raise NotSupported(request.model, "chat")
+        self._check_chat(request)
         prompt = render(request, today=self._today())
         tokens = await self._tokens(prompt)
         parser = Parser.after(prompt, request.tools, new_call_id)
@@ -103,21 +124,27 @@ class LocalModel:
             async with aclosing(self._write(await self._tokens(reopened), answer, grammar)) as events:
                 async for event in events:
                     yield event
-        yield Done("length" if answer.meter.limit else "stop", answer.meter.usage)
+        yield Done("length" if answer.meter.limit else "stop", answer.meter.usage, answer.stop)
 
     async def complete(self, request: CompletionRequest) -> Events:
         """Continue raw text, in which the model's special tokens are read as what they are."""
-        tokens = await self._runner.tokenize(request.prompt, special=True)
-        meter, cutter = Meter(len(tokens)), StopCutter(request.stop)
+        prompt = request.prompt
+        tokens = await self.tokenize(prompt) if isinstance(prompt, str) else list(prompt)
+        meter, cutter, likely = Meter(len(tokens)), StopCutter(request.stop), Likely()
         async with aclosing(self._steps(tokens, request, meter, {})) as pieces:
             async for piece in pieces:
+                likely.take(piece)
                 if shown := cutter.feed(piece.text):
-                    yield Text(shown)
+                    yield Text(shown, likely.give())
                 if cutter.stopped:
                     break
         if held := cutter.finish():
-            yield Text(held)
-        yield Done("length" if meter.limit else "stop", meter.usage)
+            yield Text(held, likely.give())
+        yield Done("length" if meter.limit else "stop", meter.usage, cutter.met)
+
+    def _check_chat(self, request: ChatRequest) -> None:
+        if not self._file.is_gpt_oss:
+            raise NotSupported(request.model, "chat")
 
     async def _write(
         self, tokens: list[int], answer: "Answer", fields: dict[str, Any], until_final: bool = False
@@ -140,6 +167,8 @@ class LocalModel:
         if room <= 0:
             raise ContextTooLong(len(tokens), self._runner.context)
         bound = room if request.max_tokens is None else max(0, min(room, request.max_tokens - meter.written))
+        if request.top_logprobs is not None:
+            fields = fields | {"n_probs": max(1, request.top_logprobs)}
         meter.begin()
         timings = None
         try:
@@ -149,7 +178,7 @@ class LocalModel:
                         timings = step
                     else:
                         meter.piece()
-                        yield step
+                        yield trim(step, request.top_logprobs)
         finally:
             meter.end(timings)
 
@@ -168,6 +197,32 @@ class LocalModel:
         return tokens
 
 
+def trim(piece: Piece, likeliest: int | None) -> Piece:
+    """A piece with as many likeliest choices as were asked for; llama.cpp gives one at least."""
+    kept = tuple(replace(each, likeliest=each.likeliest[:likeliest]) for each in piece.logprobs)
+    return replace(piece, logprobs=kept)
+
+
+class Likely:
+    """Log-probabilities that wait for the text of their tokens to be shown."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Logprob] = []
+
+    def take(self, piece: Piece) -> None:
+        self._waiting += piece.logprobs
+
+    def give(self) -> tuple[Logprob, ...]:
+        given, self._waiting = tuple(self._waiting), []
+        return given
+
+
+def cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    """The cosine of the angle between two vectors; 0 where one has no length."""
+    lengths = math.hypot(*one) * math.hypot(*other)
+    return sum(a * b for a, b in zip(one, other, strict=True)) / lengths if lengths else 0.0
+
+
 class Answer:
     """One answer while it is being written: pieces in, events out."""
 
@@ -177,6 +232,7 @@ class Answer:
         self.meter = meter
         self.thinking = ""
         self._cutter = StopCutter(request.stop)
+        self._likely = Likely()
         self._closed = False
         self._names = names
 
@@ -186,6 +242,11 @@ class Answer:
         return self._cutter.stopped or self._closed
 
     @property
+    def stop(self) -> str:
+        """The stop string that was met."""
+        return self._cutter.met
+
+    @property
     def wants_final(self) -> bool:
         """It ended before a word for the person: after the analysis, or where a format takes over."""
         return not (self.parser.answered or self.stopped or self.meter.limit)
@@ -193,6 +254,8 @@ class Answer:
     def take(self, piece: Piece) -> list[Event]:
         """The events that a piece completes. A control token's own text is never shown."""
         name = self._names.get(piece.token)
+        if self.parser.in_final and not name:
+            self._likely.take(piece)
         text = piece.text.replace(name, "") if name else piece.text
         # A grammar of llama.cpp's ends with <|end|> and then binds nothing any more.
         self._closed = name == END and self.parser.in_final
@@ -203,7 +266,7 @@ class Answer:
         """What was held back, when a completion is over."""
         events = self._shown(self.parser.finish())
         held = self._cutter.finish()
-        return [*events, Text(held)] if held else events
+        return [*events, Text(held, self._likely.give())] if held else events
 
     def _shown(self, events: list[Event]) -> list[Event]:
         shown: list[Event] = []
@@ -211,7 +274,7 @@ class Answer:
             match event:
                 case Text(text):
                     if kept := self._cutter.feed(text):
-                        shown.append(Text(kept))
+                        shown.append(Text(kept, self._likely.give()))
                 case Thinking(text):
                     self.thinking += text
                     shown += [event] if self.request.think else []

@@ -21,7 +21,7 @@ from typing import Any, Self
 import httpx2
 import psutil
 
-from ossian.chat import Sampling
+from ossian.chat import Logprob, Sampling
 from ossian.errors import ModelFailed
 
 HEALTH_POLL_SECONDS = 0.05
@@ -42,15 +42,17 @@ class RunnerSpec:
     parallel: int = 1
     threads: int = 2
     embedding: bool = False
+    reranking: bool = False
     program: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One step of a completion: a token's id and the text that became readable with it."""
+    """One step of a completion: a token's id, the text that became readable with it, and how likely it was."""
 
     token: int
     text: str
+    logprobs: tuple[Logprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class Timings:
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
     """llama.cpp's names are ours; what is unset is as OpenAI recommends for gpt-oss: temperature 1, nothing cut."""
     plain = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0}
-    return plain | {name: value for name, value in asdict(sampling).items() if value is not None}
+    set_fields = {name: value for name, value in asdict(sampling).items() if value is not None}
+    return plain | set_fields | {"logit_bias": [list(pair) for pair in sampling.logit_bias.items()]}
 
 
 class Runner:
@@ -159,6 +162,12 @@ class Runner:
         body = await self._post("/embedding", {"content": list(texts)})
         return [entry["embedding"][0] for entry in body]
 
+    async def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
+        """How well each text answers the query, on the scale of a reranking model."""
+        body = await self._post("/rerank", {"query": query, "documents": list(texts)})
+        scores = {entry["index"]: float(entry["relevance_score"]) for entry in body["results"]}
+        return [scores[index] for index in range(len(texts))]
+
     async def complete(
         self, prompt: Sequence[int], max_tokens: int, sampling: Sampling, **fields: Any
     ) -> AsyncGenerator[Piece | Timings, None]:
@@ -203,7 +212,8 @@ class Runner:
             "context": self.spec.context,
             "parallel": self.spec.parallel,
             "threads": self.spec.threads,
-            "embedding": self.spec.embedding,
+            "embedding": self.spec.embedding or self.spec.reranking,
+            "reranking": self.spec.reranking,
             "program": str(self.spec.program) if self.spec.program else "",
         }
         with (self._folder / "log").open("wb") as log:
@@ -273,7 +283,13 @@ def read_step(line: str) -> Piece | Timings | None:
         return read_timings(step)
     if "prompt_progress" in step or not (step["tokens"] or step["content"]):
         return None
-    return Piece(step["tokens"][-1] if step["tokens"] else -1, step["content"])
+    likely = tuple(read_logprob(entry) for entry in step.get("completion_probabilities", ()))
+    return Piece(step["tokens"][-1] if step["tokens"] else -1, step["content"], likely)
+
+
+def read_logprob(entry: dict[str, Any]) -> Logprob:
+    likeliest = tuple(read_logprob(other) for other in entry.get("top_logprobs", ()))
+    return Logprob(entry["token"], entry["logprob"], bytes(entry["bytes"]), likeliest)
 
 
 def read_timings(step: dict[str, Any]) -> Timings:

@@ -14,17 +14,21 @@ class StopCutter:
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stop for stop in stops if stop)
         self._held = ""
-        self.stopped = False
+        self.met = ""  # the stop string that ended the text
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.met)
 
     def feed(self, text: str) -> str:
         """The text that may be shown now. After a stop string was met, `stopped` is true and nothing more comes."""
         if self.stopped:
             return ""
         self._held += text
-        found = [(at + len(stop), at) for stop in self._stops if (at := self._held.find(stop)) >= 0]
+        found = [(at + len(stop), at, stop) for stop in self._stops if (at := self._held.find(stop)) >= 0]
         if found:
-            self.stopped = True
-            return self._let_out(min(found)[1])  # the one that is complete first, as if letters came one by one
+            _, start, self.met = min(found)  # the one that is complete first, as if letters came one by one
+            return self._let_out(start)
         return self._let_out(len(self._held) - self._possible_beginning())
 
     def finish(self) -> str:
