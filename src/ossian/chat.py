@@ -61,7 +61,7 @@ ToolChoice = Literal["auto", "none", "required"] | OnlyTool
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. None means: the model's own default. `logit_bias` is added to tokens' logits, by id."""
+    """How the next token is drawn. None: the model's own default. `logit_bias` is added to logits, by token id."""
 
     temperature: float | None = None
     top_p: float | None = None

@@ -3,6 +3,7 @@
 OssianError                 status  what the person reads, with what to do next
 ├── BadRequest              400     the request cannot be understood
 │   ├── ContextTooLong      400     says how long it was and how long it may be
+│   ├── SchemaNotSupported  400     names the keyword of a JSON schema that cannot be kept
 │   └── NotSupported        400     '"demo" does not support thinking'
 ├── Forbidden               403     wrong key, Host or Origin
 ├── ModelNotFound           404     not on this machine: ossian pull …
@@ -44,6 +45,13 @@ class ContextTooLong(BadRequest):
         )
         self.prompt_tokens = prompt_tokens
         self.context = context
+
+
+class SchemaNotSupported(BadRequest):
+    """A JSON schema holds what no answer can be made to satisfy."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"invalid format: {message}.", "Write the schema without it.")
 
 
 class NotSupported(BadRequest):

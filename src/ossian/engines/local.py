@@ -15,13 +15,15 @@ from ossian.engines.meter import Meter
 from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
 from ossian.engines.stops import StopCutter
 from ossian.errors import ContextTooLong, NotSupported
+from ossian.harmony.grammar import answer_grammar, text_grammar
 from ossian.harmony.parse import Parser
-from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, open_final, render
-from ossian.harmony.tags import END
+from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, open_final, opening, render
+from ossian.harmony.tags import CALL, END, END_OF_TEXT, RETURN
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
 CACHED_TEXTS = 4_096
+ENDINGS = (CALL, RETURN, END_OF_TEXT)
 CALL_ID_LETTERS = string.ascii_lowercase + string.digits
 
 
@@ -107,21 +109,20 @@ class LocalModel:
         return len(await self._tokens(render(request, today=self._today())))
 
     async def chat(self, request: ChatRequest) -> Events:
-        """Answer in harmony. We open the final channel where a format binds it, or where the model forgot it."""
+        """Answer in harmony. We open the final channel where the model forgot it."""
         self._check_chat(request)
+        if request.tool_choice == "none":
+            request = replace(request, tools=())
         prompt = render(request, today=self._today())
         tokens = await self._tokens(prompt)
-        parser = Parser.after(prompt, request.tools, new_call_id)
-        answer = Answer(request, parser, Meter(len(tokens)), self._names)
-        grammar = grammar_fields(request)
-        until_final = bool(grammar) and not parser.in_final
-        async with aclosing(self._write(tokens, answer, {} if until_final else grammar, until_final)) as events:
+        answer = Answer(request, Parser.after(prompt, request.tools, new_call_id), Meter(len(tokens)), self._names)
+        async with aclosing(self._write(tokens, prompt, answer)) as events:
             async for event in events:
                 yield event
         if answer.wants_final:
             reopened = open_final(prompt, answer.thinking)
             answer.parser = Parser.after(reopened, request.tools, new_call_id)
-            async with aclosing(self._write(await self._tokens(reopened), answer, grammar)) as events:
+            async with aclosing(self._write(await self._tokens(reopened), reopened, answer)) as events:
                 async for event in events:
                     yield event
         yield Done("length" if answer.meter.limit else "stop", answer.meter.usage, answer.stop)
@@ -130,8 +131,9 @@ class LocalModel:
         """Continue raw text, in which the model's special tokens are read as what they are."""
         prompt = request.prompt
         tokens = await self.tokenize(prompt) if isinstance(prompt, str) else list(prompt)
+        grammar = "" if request.format is None else text_grammar(request.format)
         meter, cutter, likely = Meter(len(tokens)), StopCutter(request.stop), Likely()
-        async with aclosing(self._steps(tokens, request, meter, {})) as pieces:
+        async with aclosing(self._steps(tokens, request, meter, grammar)) as pieces:
             async for piece in pieces:
                 likely.take(piece)
                 if shown := cutter.feed(piece.text):
@@ -146,29 +148,29 @@ class LocalModel:
         if not self._file.is_gpt_oss:
             raise NotSupported(request.model, "chat")
 
-    async def _write(
-        self, tokens: list[int], answer: "Answer", fields: dict[str, Any], until_final: bool = False
-    ) -> AsyncGenerator[Event, None]:
-        """One completion as events. With `until_final` it ends where the final channel opens."""
-        async with aclosing(self._steps(tokens, answer.request, answer.meter, fields)) as pieces:
+    async def _write(self, tokens: list[int], prompt: Prompt, answer: "Answer") -> AsyncGenerator[Event, None]:
+        """One completion as events, bound by the grammar of what was asked."""
+        grammar = answer_grammar(answer.request, opening(prompt))
+        async with aclosing(self._steps(tokens, answer.request, answer.meter, grammar)) as pieces:
             async for piece in pieces:
                 for event in answer.take(piece):
                     yield event
-                if answer.stopped or (until_final and answer.parser.in_final):
+                if answer.stopped:
                     break
         for event in answer.finish():
             yield event
 
     async def _steps(
-        self, tokens: list[int], request: ChatRequest | CompletionRequest, meter: Meter, fields: dict[str, Any]
+        self, tokens: list[int], request: ChatRequest | CompletionRequest, meter: Meter, grammar: str
     ) -> AsyncGenerator[Piece, None]:
         """The pieces of one completion, metered, within the context and the bound that was asked for."""
         room = self._runner.context - len(tokens)
         if room <= 0:
             raise ContextTooLong(len(tokens), self._runner.context)
         bound = room if request.max_tokens is None else max(0, min(room, request.max_tokens - meter.written))
+        fields: dict[str, Any] = {"grammar": grammar} if grammar else {}
         if request.top_logprobs is not None:
-            fields = fields | {"n_probs": max(1, request.top_logprobs)}
+            fields["n_probs"] = max(1, request.top_logprobs)
         meter.begin()
         timings = None
         try:
@@ -254,13 +256,20 @@ class Answer:
     def take(self, piece: Piece) -> list[Event]:
         """The events that a piece completes. A control token's own text is never shown."""
         name = self._names.get(piece.token)
+        if name not in ENDINGS and self._is_structured:
+            self._likely.take(piece)
+            return self._shown(self.parser.feed(None, piece.text or name or ""))
         if self.parser.in_final and not name:
             self._likely.take(piece)
         text = piece.text.replace(name, "") if name else piece.text
-        # A grammar of llama.cpp's ends with <|end|> and then binds nothing any more.
         self._closed = name == END and self.parser.in_final
         events = self.parser.feed(None, text) if text else []
         return self._shown(events + (self.parser.feed(name, "") if name else []))
+
+    @property
+    def _is_structured(self) -> bool:
+        """A call or a format is being written: to the grammar a tag is text there, and so it is to us."""
+        return bool(self.parser.recipient) or (self.parser.in_final and self.request.format is not None)
 
     def finish(self) -> list[Event]:
         """What was held back, when a completion is over."""
@@ -281,14 +290,3 @@ class Answer:
                 case _:
                     shown.append(event)
         return shown
-
-
-def grammar_fields(request: ChatRequest) -> dict[str, Any]:
-    """What llama.cpp is told so that the final answer satisfies the format."""
-    match request.format:
-        case None:
-            return {}
-        case "json":
-            return {"json_schema": {"type": "object"}}
-        case schema:
-            return {"json_schema": dict(schema)}

@@ -22,7 +22,7 @@ import httpx2
 import psutil
 
 from ossian.chat import Logprob, Sampling
-from ossian.errors import ModelFailed
+from ossian.errors import ModelFailed, OssianError, SchemaNotSupported
 
 HEALTH_POLL_SECONDS = 0.05
 STOP_SECONDS = 3.0
@@ -185,7 +185,7 @@ class Runner:
         try:
             async with self._client.stream("POST", "/completion", json=body) as response:
                 if response.status_code != 200:
-                    raise ModelFailed(f"the engine refused: {read_error(await response.aread())}.")
+                    raise refusal(read_error(await response.aread()))
                 async for line in response.aiter_lines():
                     if step := read_step(line):
                         yield step
@@ -201,7 +201,7 @@ class Runner:
         except httpx2.TransportError as error:
             raise await self._cause_of_death() from error
         if response.status_code != 200:
-            raise ModelFailed(f"the engine refused: {read_error(response.content)}.")
+            raise refusal(read_error(response.content))
         return response.json()
 
     async def _spawn(self) -> None:
@@ -302,6 +302,13 @@ def read_timings(step: dict[str, Any]) -> Timings:
         completion_seconds=timings["predicted_ms"] / 1000,
         limit=step.get("stop_type") == "limit",
     )
+
+
+def refusal(reason: str) -> OssianError:
+    """The engine's refusal: of a grammar, which only a caller's schema can have made, or for a reason of its own."""
+    if re.search(r"grammar|samplers", reason):
+        return SchemaNotSupported(f"the engine cannot read it ({reason})")
+    return ModelFailed(f"the engine refused: {reason}.")
 
 
 def read_error(body: bytes) -> str:

@@ -40,7 +40,7 @@ class Parser:
     >>> parser.feed("<|channel|>", ""), parser.feed(None, "final"), parser.feed("<|message|>", "")
     ([], [], [])
     >>> parser.feed(None, "Hi")
-    [Text(text='Hi')]
+    [Text(text='Hi', logprobs=())]
     """
 
     def __init__(self, tools: Sequence[Tool] = (), *, new_id: Callable[[], str], where: Opening = "header") -> None:
