@@ -1,4 +1,4 @@
-"""What Anthropic's clients send to /v1/messages. All kinds of blocks share one shape; its reader says what each needs."""
+"""What Anthropic's clients send to /v1/messages. Blocks of all kinds share one shape; readers say what is missing."""
 
 from typing import Annotated, Any
 
