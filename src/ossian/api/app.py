@@ -13,12 +13,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from ossian import __version__
-from ossian.api import ollama, ollama_models, openai
+from ossian.api import anthropic, ollama, ollama_models, openai
 from ossian.api.desk import Desk
-from ossian.api.dialects import OLLAMA, OPENAI, Dialect, error_response
+from ossian.api.dialects import ANTHROPIC, OLLAMA, OPENAI, Dialect, error_response
 from ossian.api.guard import Guard
 from ossian.api.pull import pull
 from ossian.api.shapes import Shape
+from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
 from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
 from ossian.api.streams import COMMENT_SECONDS
@@ -58,6 +59,8 @@ ROUTES = (
     Route("POST", "/v1/chat/completions", openai.chat, OPENAI, OpenAIChat),
     Route("GET", "/v1/models", openai.models, OPENAI),
     Route("GET", "/v1/models/{model:path}", openai.model, OPENAI),
+    Route("POST", "/v1/messages", anthropic.messages, ANTHROPIC, AnthropicChat),
+    Route("POST", "/v1/messages/count_tokens", anthropic.count_tokens, ANTHROPIC, AnthropicPrompt),
 )
 """Every GET answers HEAD as well."""
 

@@ -1,18 +1,27 @@
-"""The two dialects: how an error is written and how a stream is framed. Translates any exception for the caller."""
+"""The dialects: how an error is written and how a stream is framed. Translates any exception for the caller."""
 
 import json
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
-from ossian.errors import ContextTooLong, ModelNotFound, OssianError
+from ossian.errors import ContextTooLong, ModelNotFound, OssianError, ServerBusy
 
 log = logging.getLogger(__name__)
 
 JSON_TYPE = "application/json; charset=utf-8"
+REQUEST_ID = "request-id"
+PING = {"type": "ping"}
+ANTHROPIC_KINDS = {
+    400: "invalid_request_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,17 @@ def write_openai_error(error: OssianError) -> dict[str, Any]:
     return {"error": {"message": str(error), "type": kind, "param": param, "code": code}}
 
 
+def write_anthropic_error(error: OssianError) -> dict[str, Any]:
+    kind = "overloaded_error" if isinstance(error, ServerBusy) else ANTHROPIC_KINDS.get(error.status, "api_error")
+    said = {"type": kind, "message": str(error)}
+    return {"type": "error", "error": said, "request_id": f"req_{secrets.token_hex(12)}"}
+
+
+def frame_by_type(data: dict[str, Any]) -> bytes:
+    """An event under its name, which Anthropic's data repeats as its type."""
+    return b"event: %b\ndata: %b\n\n" % (data["type"].encode(), dump(data))
+
+
 OLLAMA = Dialect(write_ollama_error, "application/x-ndjson", lambda data: dump(data) + b"\n")
 OPENAI = Dialect(
     write_openai_error,
@@ -58,10 +78,13 @@ OPENAI = Dialect(
     end=b"data: [DONE]\n\n",
     comment=b": keep-alive\n\n",
 )
+ANTHROPIC = Dialect(write_anthropic_error, "text/event-stream", frame_by_type, comment=frame_by_type(PING))
 
 
 def dialect_of(path: str) -> Dialect:
     """The dialect that a path is spoken in, known before any route is."""
+    if path.startswith("/v1/messages"):
+        return ANTHROPIC
     return OPENAI if path.startswith("/v1/") or path == "/api/chat/completions" else OLLAMA
 
 
@@ -70,8 +93,11 @@ def json_response(data: Any, status: int = 200, headers: dict[str, str] | None =
 
 
 def error_response(error: Exception, dialect: Dialect) -> Response:
+    """An error as a whole answer; where its words have the id of a request, so has the header."""
     known = as_known(error)
-    return json_response(dialect.write_error(known), known.status)
+    words = dialect.write_error(known)
+    headers = {REQUEST_ID: words["request_id"]} if "request_id" in words else None
+    return json_response(words, known.status, headers)
 
 
 def as_known(error: Exception) -> OssianError:

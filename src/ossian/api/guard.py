@@ -26,11 +26,12 @@ DEFAULT_ORIGINS = (
 )  # fmt: skip
 LOCAL_SUFFIXES = (".localhost", ".local", ".internal")
 STAINLESS = (
-    "arch", "async", "custom-poll-interval", "helper-method", "lang", "os", "package-version",
+    "arch", "async", "custom-poll-interval", "helper", "helper-method", "lang", "os", "package-version",
     "poll-helper", "retry-count", "runtime", "runtime-version", "timeout",
 )  # fmt: skip
 ALLOWED_HEADERS = (
     "Authorization", "Content-Type", "User-Agent", "Accept", "X-Requested-With", "OpenAI-Beta", "x-api-key",
+    "anthropic-version", "anthropic-beta", "anthropic-dangerous-direct-browser-access",
     *(f"x-stainless-{name}" for name in STAINLESS),
 )  # fmt: skip
 ALLOWED_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")

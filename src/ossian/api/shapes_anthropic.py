@@ -1,0 +1,113 @@
+"""What Anthropic's clients send to /v1/messages. Blocks of all kinds share one shape; readers say what is missing."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from ossian.api.shapes import Shape
+
+
+def as_blocks(content: Any) -> Any:
+    """A string is short for one block of text.
+
+    >>> as_blocks("Hi")
+    [{'type': 'text', 'text': 'Hi'}]
+    """
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+class SourceShape(Shape):
+    type: str
+    data: str | None = None
+    content: Annotated[list["BlockShape"], BeforeValidator(as_blocks)] = Field(default_factory=list)
+
+
+class BlockShape(Shape):
+    """`citations` is a list in a text and an object in a document."""
+
+    type: str
+    text: str | None = None
+    thinking: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: dict[str, Any] = Field(default_factory=dict)
+    tool_use_id: str | None = None
+    content: Annotated[list["BlockShape"], BeforeValidator(as_blocks)] = Field(default_factory=list)
+    is_error: bool = False
+    source: SourceShape | None = None
+    title: str = ""
+    context: str = ""
+    citations: Any = None
+
+
+Blocks = Annotated[list[BlockShape], BeforeValidator(as_blocks)]
+
+
+class AnthropicMessage(Shape):
+    role: str
+    content: Blocks
+
+
+class AnthropicTool(Shape):
+    type: str = "custom"
+    name: str = ""
+    description: str = ""
+    input_schema: dict[str, Any] = Field(default_factory=dict)
+    input_examples: list[Any] = Field(default_factory=list)
+    allowed_callers: list[str] = Field(default_factory=lambda: ["direct"])
+    strict: bool = False
+
+
+class ChoiceShape(Shape):
+    type: str
+    name: str = ""
+    disable_parallel_tool_use: bool = False
+
+
+class ThinkingShape(Shape):
+    type: str
+    budget_tokens: int | None = None
+    display: str = "summarized"
+
+
+class OutputShape(Shape):
+    effort: str = ""
+    format: dict[str, Any] | None = None
+
+
+class EditShape(Shape):
+    type: str
+
+
+class ContextManagement(Shape):
+    edits: list[EditShape] = Field(default_factory=list)
+
+
+class AnthropicPrompt(Shape):
+    """All that shapes the prompt, which is what /v1/messages/count_tokens asks about."""
+
+    model: str = ""
+    messages: list[AnthropicMessage] = Field(default_factory=list)
+    system: Blocks = Field(default_factory=list)
+    tools: list[AnthropicTool] = Field(default_factory=list)
+    tool_choice: ChoiceShape = ChoiceShape(type="auto")
+    thinking: ThinkingShape | None = None
+    output_config: OutputShape = OutputShape()
+    output_format: dict[str, Any] | None = None
+    context_management: ContextManagement = ContextManagement()
+    container: Any = None
+    mcp_servers: list[Any] = Field(default_factory=list)
+    speed: str = "standard"
+    think: Any = None
+
+
+class AnthropicChat(AnthropicPrompt):
+    max_tokens: int = 0
+    stream: bool = False
+    stop_sequences: list[str] = Field(default_factory=list)
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    num_ctx: Any = None
+    keep_alive: Any = None
