@@ -21,6 +21,12 @@ async def answer(request: ChatRequest | CompletionRequest, pool: Pool) -> Events
                 yield timed(event, load_seconds, started)
 
 
+async def count(request: ChatRequest, pool: Pool) -> int:
+    """Tokens of the prompt that a conversation becomes, by the model it names."""
+    async with pool.borrow(request.model, context=request.context, keep_alive=request.keep_alive) as model:
+        return await model.count(request)
+
+
 def speak(model: Model, request: ChatRequest | CompletionRequest) -> Events:
     return model.chat(request) if isinstance(request, ChatRequest) else model.complete(request)
 

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ossian.answer import answer
+from ossian.answer import answer, count
 from ossian.api.dialects import Dialect
 from ossian.api.recall import CallMemory, recall, remember_calls
 from ossian.api.streams import Reply, StreamResponse, WholeResponse, gather
@@ -54,6 +54,10 @@ class Desk:
         if isinstance(request, ChatRequest):
             request = recall(request, self.calls, file.digest)
         return remember_calls(answer(request, self.pool), self.calls, file.digest)
+
+    async def count(self, request: ChatRequest, file: ModelFile) -> int:
+        """Tokens of the prompt that this request would become, with what is remembered of its calls."""
+        return await count(recall(request, self.calls, file.digest), self.pool)
 
     def respond(self, events: Events, reply: Reply, dialect: Dialect, stream: bool) -> Response:
         """The answer on the wire, as a stream or whole."""

@@ -1,4 +1,4 @@
-"""The two dialects: how an error is written and how a stream is framed. Translates any exception for the caller."""
+"""The dialects: how an error is written and how a stream is framed. Translates any exception for the caller."""
 
 import json
 import logging
@@ -8,11 +8,20 @@ from typing import Any
 
 from starlette.responses import Response
 
-from ossian.errors import ContextTooLong, ModelNotFound, OssianError
+from ossian.errors import BadRequest, ContextTooLong, ModelNotFound, OssianError
 
 log = logging.getLogger(__name__)
 
 JSON_TYPE = "application/json; charset=utf-8"
+
+
+class Refusal(BadRequest):
+    """A refusal that names, for programs, the field it is about, and OpenAI's code for it."""
+
+    def __init__(self, message: str, param: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,14 @@ def write_openai_error(error: OssianError) -> dict[str, Any]:
             kind, code, param = "not_found_error", "model_not_found", "model"
         case ContextTooLong():
             code, param = "context_length_exceeded", "messages"
+        case Refusal():
+            code, param = error.code, error.param
     return {"error": {"message": str(error), "type": kind, "param": param, "code": code}}
+
+
+def frame_by_type(data: dict[str, Any]) -> bytes:
+    """An event under its name, which its data repeats as its type."""
+    return b"event: %b\ndata: %b\n\n" % (data["type"].encode(), dump(data))
 
 
 OLLAMA = Dialect(write_ollama_error, "application/x-ndjson", lambda data: dump(data) + b"\n")
@@ -58,6 +74,8 @@ OPENAI = Dialect(
     end=b"data: [DONE]\n\n",
     comment=b": keep-alive\n\n",
 )
+RESPONSES = Dialect(write_openai_error, "text/event-stream", frame_by_type, comment=OPENAI.comment)
+"""OpenAI's newer streams: events have names, and the last of them is the end."""
 
 
 def dialect_of(path: str) -> Dialect:
