@@ -12,6 +12,7 @@ OssianError                 status  what the person reads, with what to do next
 ├── ServerBusy              503     the queue is full
 ├── ModelFailed             503     the model's process died or could not start
 ├── NotEnoughMemory         503     the model does not fit, with the figures
+├── StoreFailed             503     the file of kept responses cannot be read or written
 ├── SettingInvalid          -       a variable or option cannot be understood
 ├── PortTaken               -       who listens there, and what to do
 └── ServerUnreachable       -       no server where the command line looked for one
@@ -101,6 +102,16 @@ class ModelFailed(OssianError):
 
 class NotEnoughMemory(OssianError):
     status = 503
+
+
+class StoreFailed(OssianError):
+    status = 503
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            f"the store of responses failed: {message}",
+            "Make room on the disk, or move that file away; store: false needs none.",
+        )
 
 
 class SettingInvalid(OssianError):

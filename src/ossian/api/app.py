@@ -13,15 +13,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from ossian import __version__
-from ossian.api import anthropic, ollama, ollama_models, openai
+from ossian.api import anthropic, ollama, ollama_models, openai, responses
 from ossian.api.desk import Desk
-from ossian.api.dialects import ANTHROPIC, OLLAMA, OPENAI, Dialect, error_response
+from ossian.api.dialects import ANTHROPIC, OLLAMA, OPENAI, RESPONSES, Dialect, error_response
 from ossian.api.guard import Guard
 from ossian.api.pull import pull
 from ossian.api.shapes import Shape
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
 from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
+from ossian.api.shapes_responses import ResponsesCreate, ResponsesPrompt
 from ossian.api.streams import COMMENT_SECONDS
 from ossian.engines.pool import Pool
 from ossian.settings import Settings
@@ -61,6 +62,12 @@ ROUTES = (
     Route("GET", "/v1/models/{model:path}", openai.model, OPENAI),
     Route("POST", "/v1/messages", anthropic.messages, ANTHROPIC, AnthropicChat),
     Route("POST", "/v1/messages/count_tokens", anthropic.count_tokens, ANTHROPIC, AnthropicPrompt),
+    Route("POST", "/v1/responses", responses.create, RESPONSES, ResponsesCreate),
+    Route("POST", "/v1/responses/input_tokens", responses.input_tokens, RESPONSES, ResponsesPrompt),
+    Route("GET", "/v1/responses/{id}", responses.retrieve, RESPONSES),
+    Route("DELETE", "/v1/responses/{id}", responses.delete, RESPONSES),
+    Route("GET", "/v1/responses/{id}/input_items", responses.input_items, RESPONSES),
+    Route("POST", "/v1/responses/{id}/cancel", responses.cancel, RESPONSES),
 )
 """Every GET answers HEAD as well."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from ossian.errors import ContextTooLong, ModelNotFound, OssianError, ServerBusy
+from ossian.errors import BadRequest, ContextTooLong, ModelNotFound, OssianError, ServerBusy
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,15 @@ ANTHROPIC_KINDS = {
     404: "not_found_error",
     413: "request_too_large",
 }
+
+
+class Refusal(BadRequest):
+    """A refusal that names, for programs, the field it is about, and OpenAI's code for it."""
+
+    def __init__(self, message: str, param: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,8 @@ def write_openai_error(error: OssianError) -> dict[str, Any]:
             kind, code, param = "not_found_error", "model_not_found", "model"
         case ContextTooLong():
             code, param = "context_length_exceeded", "messages"
+        case Refusal():
+            code, param = error.code, error.param
     return {"error": {"message": str(error), "type": kind, "param": param, "code": code}}
 
 
@@ -66,7 +77,7 @@ def write_anthropic_error(error: OssianError) -> dict[str, Any]:
 
 
 def frame_by_type(data: dict[str, Any]) -> bytes:
-    """An event under its name, which Anthropic's data repeats as its type."""
+    """An event under its name, which its data repeats as its type."""
     return b"event: %b\ndata: %b\n\n" % (data["type"].encode(), dump(data))
 
 
@@ -79,6 +90,8 @@ OPENAI = Dialect(
     comment=b": keep-alive\n\n",
 )
 ANTHROPIC = Dialect(write_anthropic_error, "text/event-stream", frame_by_type, comment=frame_by_type(PING))
+RESPONSES = Dialect(write_openai_error, "text/event-stream", frame_by_type, comment=OPENAI.comment)
+"""OpenAI's newer streams: events have names, and the last of them is the end."""
 
 
 def dialect_of(path: str) -> Dialect:

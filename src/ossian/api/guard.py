@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ossian.api.dialects import dialect_of, error_response
+from ossian.api.packed import unpacked
 from ossian.errors import BadRequest, Forbidden
 from ossian.settings import Settings
 
@@ -76,7 +77,11 @@ class Guard:
         except (Forbidden, BodyTooLarge) as error:
             await error_response(error, dialect)(scope, receive, answer)
             return
-        await self.app(scope, counted(receive, self.settings.max_body), answer)
+        limit = self.settings.max_body
+        body = unpacked(
+            counted(receive, limit), headers.get("content-encoding", ""), limit, lambda: BodyTooLarge(limit)
+        )
+        await self.app(scope, body, answer)
 
     def check(self, scope: Scope, headers: Headers) -> None:
         """Raise Forbidden for a Host that is not ours (DNS rebinding) or a web page that may not call."""
