@@ -62,7 +62,7 @@ OPENAI = Dialect(
 
 def dialect_of(path: str) -> Dialect:
     """The dialect that a path is spoken in, known before any route is."""
-    return OPENAI if path.startswith("/v1/") or path == "/api/chat/completions" else OLLAMA
+    return OPENAI if path.startswith("/v1/") or path in ("/api/chat/completions", "/rerank") else OLLAMA
 
 
 def json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -29,14 +29,18 @@ class Whole:
     done: Done
 
 
-class Reply(Protocol):
-    """One answer in the words of a door: piece by piece, or whole."""
+class StreamReply(Protocol):
+    """Answers in the words of a door, piece by piece."""
 
     def write_event(self, event: Event) -> Iterable[dict[str, Any]]: ...
 
     def write_failure(self, error: OssianError) -> Iterable[dict[str, Any]]:
         """What is said when it fails after the first word."""
         ...
+
+
+class Reply(StreamReply, Protocol):
+    """One answer in the words of a door: piece by piece, or whole."""
 
     def write_whole(self, whole: Whole) -> dict[str, Any]: ...
 
@@ -87,7 +91,7 @@ class StreamResponse(LiveResponse):
     """
 
     def __init__(
-        self, events: Events, reply: Reply, dialect: Dialect, stopping: asyncio.Event, comment_seconds: float
+        self, events: Events, reply: StreamReply, dialect: Dialect, stopping: asyncio.Event, comment_seconds: float
     ) -> None:
         super().__init__(dialect, stopping, dialect.media_type)
         self.events = events
