@@ -13,6 +13,7 @@ from ossian.chat import Done, Event, Logprob, Text, Usage
 from ossian.errors import OssianError
 
 Words = dict[str, Any]
+LEAST_LOGPROB = -9999.0  # what OpenAI writes for a token that cannot be; JSON has no infinity
 
 
 class Offsets:
@@ -102,7 +103,7 @@ def write_logprobs(tokens: Sequence[Logprob], offsets: Offsets) -> Words | None:
         return None
     return {
         "tokens": [write_token(token) for token in tokens],
-        "token_logprobs": [token.logprob for token in tokens],
+        "token_logprobs": [max(LEAST_LOGPROB, token.logprob) for token in tokens],
         "top_logprobs": [write_likeliest(token) for token in tokens],
         "text_offset": [offsets.pass_by(token) for token in tokens],
     }
@@ -111,7 +112,7 @@ def write_logprobs(tokens: Sequence[Logprob], offsets: Offsets) -> Words | None:
 def write_likeliest(token: Logprob) -> dict[str, float] | None:
     if not token.likeliest:
         return None
-    return {write_token(each): each.logprob for each in (*token.likeliest, token)}
+    return {write_token(each): max(LEAST_LOGPROB, each.logprob) for each in (*token.likeliest, token)}
 
 
 def write_token(token: Logprob) -> str:
