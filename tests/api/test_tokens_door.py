@@ -1,6 +1,10 @@
 """Token ids of texts and texts of token ids. The fake has a token a letter."""
 
+from dataclasses import replace
+
 import pytest
+
+from ossian.engines.fake import FAKE_FILE
 
 TOO_LONG_FOR_PIECES = "x" * 20_001
 
@@ -31,6 +35,18 @@ def test_every_model_has_tokens_and_stays_as_long_as_asked(serve):
     asked = {"model": "embedder", "text": "x", "keep_alive": -1}
     assert server.post("/api/tokenize", asked).status_code == 200
     assert server.get("/api/ps").json()["models"][0]["expires_at"] > "2100"
+
+
+def test_a_token_that_the_model_does_not_know_is_refused(serve):
+    server = serve(files=(replace(FAKE_FILE, vocabulary=100),))
+    assert server.post("/api/detokenize", {"model": "fake", "tokens": [99]}).json() == {"content": "c"}
+    response = server.post("/api/detokenize", {"model": "fake", "tokens": [99, 100]})
+    assert response.status_code == 400
+    assert response.json()["error"] == "tokens[1] must be a token id: an integer from 0 to 99"
+    response = server.post("/v1/completions", {"model": "fake", "prompt": [[99], [100]]})
+    assert (response.status_code, "prompt[1][0] must be" in response.text) == (400, True)
+    response = server.post("/v1/completions", {"model": "fake", "prompt": "x", "logit_bias": {"100": 1}})
+    assert (response.status_code, "is no token id" in response.text) == (400, True)
 
 
 @pytest.mark.parametrize(

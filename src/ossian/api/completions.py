@@ -85,13 +85,13 @@ def read_completions(body: OpenAICompletion, file: ModelFile) -> list[Completion
     if body.suffix and "insert" not in file.capabilities:
         raise BadRequest(f"{ollama_name(file)} does not support insert")
     refuse_thinking(body, file)
-    prompts = read_prompts(body.prompt, "prompt")
+    prompts = read_prompts(body.prompt, "prompt", file.vocabulary)
     if len(prompts) * body.n > MOST_CHOICES:
         raise BadRequest(
             f"n {body.n} for {len(prompts)} prompts is {body.n * len(prompts)} choices; at most {MOST_CHOICES}"
         )
     options = read_all_options(body, file)
-    sampling = replace(options.sampling, logit_bias=read_logit_bias(body.logit_bias))
+    sampling = replace(options.sampling, logit_bias=read_logit_bias(body.logit_bias, file.vocabulary))
     first = CompletionRequest(
         body.model,
         "",
@@ -144,10 +144,11 @@ def drop_unset(named: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def read_logit_bias(given: Mapping[str, Any]) -> dict[int, float]:
-    """What is added to the logits of tokens, by their ids."""
+def read_logit_bias(given: Mapping[str, Any], vocabulary: int = 0) -> dict[int, float]:
+    """What is added to the logits of tokens that the model knows, by their ids."""
+    largest = vocabulary - 1 if vocabulary else LARGEST_TOKEN
     for token, bias in given.items():
-        if not re.fullmatch("[0-9]{1,10}", token) or int(token) > LARGEST_TOKEN:
+        if not re.fullmatch("[0-9]{1,10}", token) or int(token) > largest:
             raise BadRequest(f'logit_bias: "{token}" is no token id')
         if isinstance(bias, bool) or not isinstance(bias, (int, float)) or not abs(bias) <= LARGEST_BIAS:
             raise BadRequest(f"logit_bias of {token} must be a number from -{LARGEST_BIAS} to {LARGEST_BIAS}")

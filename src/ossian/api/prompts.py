@@ -10,8 +10,10 @@ MOST_TEXTS = 8_192  # OpenAI takes 2,048; langchain-ollama sends all pieces of a
 Prompt = str | tuple[int, ...]
 
 
-def read_prompts(value: Any, field: str) -> tuple[Prompt, ...]:
+def read_prompts(value: Any, field: str, vocabulary: int = 0) -> tuple[Prompt, ...]:
     """What OpenAI calls input or prompt, always as several. Raises BadRequest, for an empty one too.
+
+    `vocabulary` is how many tokens the model knows; 0: nobody can say.
 
     >>> read_prompts("one", "input"), read_prompts([1, 2], "input"), read_prompts([[1], [2]], "input")
     (('one',), ((1, 2),), ((1,), (2,)))
@@ -20,10 +22,10 @@ def read_prompts(value: Any, field: str) -> tuple[Prompt, ...]:
         case str():
             return read_texts([value], field)
         case [int(), *_]:
-            return (read_tokens(value, field),)
+            return (read_tokens(value, field, vocabulary),)
         case [list(), *_]:
             check_number(value, field)
-            return tuple(read_tokens(each, f"{field}[{index}]") for index, each in enumerate(value))
+            return tuple(read_tokens(each, f"{field}[{index}]", vocabulary) for index, each in enumerate(value))
         case [str(), *_]:
             return read_texts(value, field)
         case None | []:
@@ -42,13 +44,14 @@ def read_texts(texts: list[Any], field: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def read_tokens(value: Any, field: str) -> tuple[int, ...]:
-    """Token ids, at least one."""
+def read_tokens(value: Any, field: str, vocabulary: int = 0) -> tuple[int, ...]:
+    """Token ids that the model knows, at least one."""
+    largest = vocabulary - 1 if vocabulary else LARGEST_TOKEN
     if not isinstance(value, list) or not value:
         raise BadRequest(f"{field} must be a list of token ids")
     for index, token in enumerate(value):
-        if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token <= LARGEST_TOKEN:
-            raise BadRequest(f"{field}[{index}] must be a token id: an integer from 0 to {LARGEST_TOKEN}")
+        if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token <= largest:
+            raise BadRequest(f"{field}[{index}] must be a token id: an integer from 0 to {largest}")
     return tuple(value)
 
 

@@ -45,8 +45,9 @@ async def detokenize(request: Request) -> Response:
     """The text of token ids."""
     desk = desk_of(request)
     body = await read_body(request, Detokenize)
-    tokens = () if body.tokens == [] else read_tokens(body.tokens, "tokens")
-    borrowing = read_borrowing(body, find(body, desk))
+    file = find(body, desk)
+    tokens = () if body.tokens == [] else read_tokens(body.tokens, "tokens", file.vocabulary)
+    borrowing = read_borrowing(body, file)
 
     async def whole() -> Words:
         async with desk.pool.borrow(body.model, **borrowing) as model:

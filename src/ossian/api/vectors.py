@@ -72,7 +72,7 @@ async def embeddings_openai(request: Request) -> Response:
     if body.encoding_format not in ("float", "base64"):
         raise BadRequest(f'encoding_format "{body.encoding_format}" is not known; write float or base64')
     file = find_embedder(body, desk)
-    texts = read_prompts(body.input, "input")
+    texts = read_prompts(body.input, "input", file.vocabulary)
     write = write_base64 if body.encoding_format == "base64" else list
 
     async def whole() -> Words:
