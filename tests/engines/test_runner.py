@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from ossian.chat import Sampling
+from ossian.engines.child import batch_tokens
 from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
 from ossian.errors import ModelFailed
 from ossian.store.catalogue import ModelFile
@@ -33,6 +34,12 @@ async def busy_slots(runner: Runner) -> int:
         transport=httpx2.AsyncHTTPTransport(uds=str(runner._folder / "runner.sock")), base_url="http://runner"
     ) as client:
         return sum(slot["is_processing"] for slot in (await client.get("/slots")).json())
+
+
+def test_the_text_of_a_vector_is_read_at_once() -> None:
+    assert batch_tokens({"embedding": False, "context": 65_536}) == 512
+    assert batch_tokens({"embedding": True, "context": 2_048}) == 2_048
+    assert batch_tokens({"embedding": True, "context": 32_768}) == 8_192
 
 
 async def test_tokens_go_in_and_tokens_come_out(runner: Runner) -> None:

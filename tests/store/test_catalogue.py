@@ -76,9 +76,22 @@ def test_what_a_model_is_comes_from_its_file(catalogue, models):
     assert (tiny.architecture, tiny.is_gpt_oss, tiny.context_length, tiny.parameter_count) == (
         "gpt-oss", True, 131_072, 4096,
     )  # fmt: skip
-    assert tiny.capabilities == ("completion", "tools", "thinking")
+    assert (tiny.capabilities, tiny.vocabulary) == (("completion", "tools", "thinking"), 100)
     assert (tiny.parameters, tiny.license, tiny.size) == ({"temperature": 1.0}, "apache-2.0", tiny.path.stat().st_size)
     assert len(tiny.digest) == 64
+
+
+@pytest.mark.parametrize(
+    ("pooling", "capabilities"),
+    [
+        pytest.param({}, ("completion",), id="writes"),
+        pytest.param({"bert.pooling_type": 1}, ("embedding",), id="gives vectors"),
+        pytest.param({"bert.pooling_type": 4}, ("rerank",), id="gives scores"),
+    ],
+)
+def test_how_a_model_pools_says_what_it_can_do(catalogue, models, pooling, capabilities):
+    write_gguf(models / "tiny.gguf", {"general.architecture": "bert", **pooling})
+    assert catalogue.find("tiny").capabilities == capabilities
 
 
 @pytest.mark.parametrize("name", ["gpt-oss:20b", "gpt-oss-20b", "gpt-oss", "GPT-OSS", "openai/gpt-oss-20b"])

@@ -46,7 +46,7 @@ def path(tmp_path_factory):
 def test_a_head_is_read_without_its_long_lists(path):
     header = read_bytes(path, gguf_bytes(weights=4096))
     short = {key: given for key, given in GPT_OSS.items() if not isinstance(given, list)}
-    assert header == Header(short, 4096, "F32")
+    assert header == Header(short, 4096, "F32", 100)
 
 
 def test_short_lists_are_kept_and_numbers_that_json_cannot_say_are_not(path):

@@ -13,16 +13,30 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from ossian import __version__
-from ossian.api import anthropic, ollama, ollama_models, openai, responses
+from ossian.api import (
+    anthropic,
+    completions,
+    ollama,
+    ollama_models,
+    openai,
+    prometheus,
+    rerank,
+    responses,
+    tokens,
+    vectors,
+)
 from ossian.api.desk import Desk
 from ossian.api.dialects import ANTHROPIC, OLLAMA, OPENAI, RESPONSES, Dialect, error_response
 from ossian.api.guard import Guard
+from ossian.api.metrics import Counted
 from ossian.api.pull import pull
 from ossian.api.shapes import Shape
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
+from ossian.api.shapes_completions import OpenAICompletion
 from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
 from ossian.api.shapes_responses import ResponsesCreate, ResponsesPrompt
+from ossian.api.shapes_vectors import Detokenize, OllamaEmbed, OllamaEmbeddings, OpenAIEmbeddings, Rerank, Tokenize
 from ossian.api.streams import COMMENT_SECONDS
 from ossian.engines.pool import Pool
 from ossian.settings import Settings
@@ -58,6 +72,7 @@ ROUTES = (
     Route("POST", "/api/chat", ollama.chat, body=OllamaChat),
     Route("POST", "/api/chat/completions", openai.chat, OPENAI, OpenAIChat),
     Route("POST", "/v1/chat/completions", openai.chat, OPENAI, OpenAIChat),
+    Route("POST", "/v1/completions", completions.complete, OPENAI, OpenAICompletion),
     Route("GET", "/v1/models", openai.models, OPENAI),
     Route("GET", "/v1/models/{model:path}", openai.model, OPENAI),
     Route("POST", "/v1/messages", anthropic.messages, ANTHROPIC, AnthropicChat),
@@ -68,6 +83,15 @@ ROUTES = (
     Route("DELETE", "/v1/responses/{id}", responses.delete, RESPONSES),
     Route("GET", "/v1/responses/{id}/input_items", responses.input_items, RESPONSES),
     Route("POST", "/v1/responses/{id}/cancel", responses.cancel, RESPONSES),
+    Route("POST", "/api/embed", vectors.embed_ollama, body=OllamaEmbed),
+    Route("POST", "/api/embeddings", vectors.embeddings_ollama, body=OllamaEmbeddings),
+    Route("POST", "/v1/embeddings", vectors.embeddings_openai, OPENAI, OpenAIEmbeddings),
+    Route("POST", "/api/rerank", rerank.rerank_ollama, body=Rerank),
+    Route("POST", "/v1/rerank", rerank.rerank_openai, OPENAI, Rerank),
+    Route("POST", "/rerank", rerank.rerank_openai, OPENAI, Rerank),
+    Route("POST", "/api/tokenize", tokens.tokenize, body=Tokenize),
+    Route("POST", "/api/detokenize", tokens.detokenize, body=Detokenize),
+    Route("GET", "/metrics", prometheus.metrics),
 )
 """Every GET answers HEAD as well."""
 
@@ -89,11 +113,12 @@ def build_app(
     # The pages of FastAPI's documentation load scripts from the net; the description itself does not.
     app = FastAPI(title="Ossian", version=__version__, docs_url=None, redoc_url=None, lifespan=until_closed)
     app.router.redirect_slashes = False
-    app.state.desk = Desk(settings, pool, models, comment_seconds)
+    app.state.desk = desk = Desk(settings, pool, models, comment_seconds)
     for route in ROUTES:
         add_route(app, route)
     app.add_exception_handler(HTTPException, not_here)
     app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Counted, metrics=desk.metrics)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
 

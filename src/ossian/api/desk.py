@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from ossian.answer import answer, count
 from ossian.api.dialects import Dialect
+from ossian.api.metrics import Metrics
 from ossian.api.recall import CallMemory, recall, remember_calls
 from ossian.api.streams import Reply, StreamResponse, WholeResponse, gather
 from ossian.chat import ChatRequest, CompletionRequest, Events
@@ -32,6 +33,7 @@ class Desk:
     comment_seconds: float
     calls: CallMemory = field(default_factory=CallMemory)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    metrics: Metrics = field(default_factory=Metrics)
 
     def find(self, name: str) -> ModelFile:
         """The model of this name. Raises ModelNotFound, and BadRequest for what cannot be a name."""
@@ -53,7 +55,7 @@ class Desk:
         """The answer of a model, its calls remembered on the way."""
         if isinstance(request, ChatRequest):
             request = recall(request, self.calls, file.digest)
-        return remember_calls(answer(request, self.pool), self.calls, file.digest)
+        return remember_calls(self.metrics.watch(answer(request, self.pool)), self.calls, file.digest)
 
     async def count(self, request: ChatRequest, file: ModelFile) -> int:
         """Tokens of the prompt that this request would become, with what is remembered of its calls."""

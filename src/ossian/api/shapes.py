@@ -74,6 +74,8 @@ def read_json(body: bytes) -> Any:
         raise BadRequest("the body is not JSON: it is not encoded in UTF-8") from None
     except RecursionError:
         raise BadRequest("the body is nested too deeply") from None
+    except ValueError:  # Python reads no integer of more than 4,300 digits
+        raise BadRequest("the body is not JSON: a number in it has too many digits") from None
     # Editors cut text in the middle of an emoji; half of one has no UTF-8.
     return mend(value) if b"\\ud" in body or b"\\uD" in body else value
 

@@ -16,6 +16,8 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
 BATCH_TOKENS = 512
+# llama.cpp makes a vector of one batch only, but for the few models that read still more.
+LARGEST_TEXT_TOKENS = 8_192
 
 
 def die_with_parent() -> None:
@@ -35,6 +37,11 @@ def exit_when_parent_closes_the_pipe(children: list[subprocess.Popen[bytes]]) ->
     threading.Thread(target=wait_for_the_end, daemon=True).start()
 
 
+def batch_tokens(spec: dict[str, Any]) -> int:
+    """Tokens that are read at once: for a vector the whole text."""
+    return min(spec["context"], LARGEST_TEXT_TOKENS) if spec["embedding"] else BATCH_TOKENS
+
+
 def serve_with_wheel(spec: dict[str, Any]) -> None:
     """Serve through the `xllamacpp` wheel. Returns never; a model that cannot be loaded raises."""
     import xllamacpp
@@ -44,7 +51,7 @@ def serve_with_wheel(spec: dict[str, Any]) -> None:
     parameters.hostnames = [spec["socket"]]
     parameters.n_ctx = spec["context"] * spec["parallel"]
     parameters.n_parallel = spec["parallel"]
-    parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
+    parameters.n_batch = parameters.n_ubatch = batch_tokens(spec)
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = spec["threads"]
     parameters.embedding = spec["embedding"]
     if spec["reranking"]:
@@ -62,7 +69,7 @@ def binary_command(spec: dict[str, Any]) -> list[str]:
     """The command line of a llama-server binary with the same meaning as the wheel's parameters."""
     command = [spec["program"], "--model", spec["model"], "--host", spec["socket"]]
     command += ["--ctx-size", str(spec["context"] * spec["parallel"]), "--parallel", str(spec["parallel"])]
-    command += ["--batch-size", str(BATCH_TOKENS), "--ubatch-size", str(BATCH_TOKENS)]
+    command += ["--batch-size", str(batch_tokens(spec)), "--ubatch-size", str(batch_tokens(spec))]
     command += ["--threads", str(spec["threads"]), "--slot-save-path", spec["slots"], "--slots", "--no-webui"]
     command += ["--embedding"] if spec["embedding"] else []
     return command + (["--reranking"] if spec["reranking"] else [])

@@ -93,6 +93,11 @@ class Pool:
         finally:
             self._give_back(seat)
 
+    @property
+    def waiting(self) -> int:
+        """Callers who wait, for a model or for a load."""
+        return self._waiting
+
     def loaded(self) -> tuple[Seat, ...]:
         """What is loaded now, the one that stays longest first."""
         alive = [seat for seat in self._seats.values() if seat.model.alive]

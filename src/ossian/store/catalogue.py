@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 DEMO = Path(__file__).parent / "demo.gguf"
 HEAD_BYTES = 1 << 20
 LARGEST_NUMBER = 1 << 31
+RANK_POOLING = 4  # llama.cpp's LLAMA_POOLING_TYPE_RANK: the model gives a score, not a vector
 # What memory and context are worked out from, after the architecture's name.
 NUMBERS = (
     "context_length",
@@ -43,6 +44,7 @@ class ModelFile:
     metadata         the GGUF's key-value pairs without the tokenizer's long arrays
     capabilities     of chat.MODEL_CAPABILITIES, "completion", "tools", "thinking" for gpt-oss
     parameters       default options, in Ollama's names: {"temperature": 1.0}
+    vocabulary       how many tokens it knows; 0: the file does not say
     """
 
     name: str
@@ -58,6 +60,7 @@ class ModelFile:
     license: str = ""
     system: str = ""
     template: str = ""
+    vocabulary: int = 0
 
     @property
     def architecture(self) -> str:
@@ -78,7 +81,11 @@ def capabilities_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     architecture = str(metadata.get("general.architecture", ""))
     if architecture == "gpt-oss":
         return ("completion", "tools", "thinking")
-    return ("embedding",) if f"{architecture}.pooling_type" in metadata else ("completion",)
+    match metadata.get(f"{architecture}.pooling_type"):
+        case None:
+            return ("completion",)
+        case pooling:
+            return ("rerank",) if pooling == RANK_POOLING else ("embedding",)
 
 
 def parameters_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,6 +128,7 @@ def read_model(name: str, path: Path) -> ModelFile:
         parameters=parameters_of(header.metadata),
         license=str(header.metadata.get("general.license", "")),
         template=str(header.metadata.get("tokenizer.chat_template", "")),
+        vocabulary=header.vocabulary,
     )
 
 

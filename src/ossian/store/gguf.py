@@ -19,6 +19,7 @@ LARGEST_COUNT = 1 << 16  # of keys and of tensors; the largest real models have 
 PIECE_BYTES = 1 << 18
 KEPT_ARRAY_LENGTH = 64  # longer arrays (tokens, merges, scores) are skipped
 DEFAULT_ALIGNMENT = 32
+TOKENS = "tokenizer.ggml.tokens"
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 STRING, ARRAY = 8, 9
 LENGTH = struct.Struct("<Q")
@@ -30,11 +31,12 @@ TENSOR_KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A GGUF's metadata without long arrays, the number of weights, and the kind that most weights have."""
+    """A GGUF's metadata without long arrays, the number of weights, the kind that most weights have, and of tokens."""
 
     metadata: dict[str, Any]
     parameter_count: int
     quantization: str
+    vocabulary: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class _Reader:
         self._size = size
         self._data = bytearray()
         self._at = 0
+        self._vocabulary = 0
 
     def header(self) -> Header:
         if self._take(len(MAGIC)) != MAGIC:
@@ -78,7 +81,7 @@ class _Reader:
         for tensor in tensors:
             weights[tensor.kind] += tensor.weights
         most = weights.most_common(1)[0][0] if weights else 0
-        return Header(metadata, weights.total(), TENSOR_KINDS.get(most, f"type {most}"))
+        return Header(metadata, weights.total(), TENSOR_KINDS.get(most, f"type {most}"), self._vocabulary)
 
     def _check_weights_are_there(self, metadata: dict[str, Any], tensors: list[Tensor]) -> None:
         """Notice a copy that was cut off: the last tensor has to begin inside the file."""
@@ -92,7 +95,7 @@ class _Reader:
     def _pair(self) -> tuple[str, Any]:
         key = self._string()
         (kind,) = self._unpack("<I")
-        return key, self._array() if kind == ARRAY else self._value(kind)
+        return key, self._array(key) if kind == ARRAY else self._value(kind)
 
     def _value(self, kind: int) -> Any:
         """A string or a number; None for a number that JSON cannot say."""
@@ -101,9 +104,11 @@ class _Reader:
         (value,) = self._unpack("<" + scalar(kind))
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
-    def _array(self) -> list[Any] | None:
+    def _array(self, key: str) -> list[Any] | None:
         """The array, or None when it is too long to be worth keeping."""
         kind, count = self._unpack("<IQ")
+        if key == TOKENS:
+            self._vocabulary = count
         if count <= KEPT_ARRAY_LENGTH:
             return [self._value(kind) for _ in range(count)]
         if kind == STRING:
