@@ -13,12 +13,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from ossian import __version__
-from ossian.api import ollama, ollama_models, openai
+from ossian.api import account, blobs, manage, ollama, ollama_models, openai
 from ossian.api.desk import Desk
 from ossian.api.dialects import OLLAMA, OPENAI, Dialect, error_response
 from ossian.api.guard import Guard
 from ossian.api.pull import pull
 from ossian.api.shapes import Shape
+from ossian.api.shapes_manage import OllamaCopy, OllamaCreate, OllamaDelete, OllamaPush
 from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
 from ossian.api.streams import COMMENT_SECONDS
@@ -34,13 +35,18 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of the table. `body` is the shape of what is sent, for the OpenAPI page."""
+    """One row of the table.
+
+    body        the shape of what is sent, for the OpenAPI page
+    manages     it changes which models there are, and is not for everybody who may ask them
+    """
 
     method: str
     path: str
     answer: Answer
     dialect: Dialect = OLLAMA
     body: type[Shape] | None = None
+    manages: bool = False
 
 
 ROUTES = (
@@ -51,7 +57,15 @@ ROUTES = (
     Route("GET", "/api/tags", ollama_models.tags),
     Route("GET", "/api/ps", ollama_models.loaded),
     Route("POST", "/api/show", ollama_models.show, body=OllamaShow),
-    Route("POST", "/api/pull", pull, body=OllamaPull),
+    Route("POST", "/api/pull", pull, body=OllamaPull, manages=True),
+    Route("POST", "/api/create", manage.create, body=OllamaCreate, manages=True),
+    Route("POST", "/api/copy", manage.copy, body=OllamaCopy, manages=True),
+    Route("DELETE", "/api/delete", manage.delete, body=OllamaDelete, manages=True),
+    Route("HEAD", "/api/blobs/{digest}", blobs.find_blob, manages=True),
+    Route("POST", "/api/blobs/{digest}", blobs.upload_blob, manages=True),
+    Route("POST", "/api/push", account.push, body=OllamaPush, manages=True),
+    Route("POST", "/api/me", account.me),
+    Route("POST", "/api/signout", account.signout),
     Route("POST", "/api/generate", ollama.generate, body=OllamaGenerate),
     Route("POST", "/api/chat", ollama.chat, body=OllamaChat),
     Route("POST", "/api/chat/completions", openai.chat, OPENAI, OpenAIChat),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hmac
 import ipaddress
+import math
 import re
 import socket
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from ossian.api.dialects import dialect_of, error_response
 from ossian.errors import BadRequest, Forbidden
 from ossian.settings import Settings
 
+UPLOADS = "/api/blobs/"
 OWN_HOSTS = ("localhost", "0.0.0.0", "127.0.0.1")
 DEFAULT_ORIGINS = (
     *(f"{scheme}://{host}{port}" for scheme in ("http", "https") for host in OWN_HOSTS for port in ("", ":*")),
@@ -41,7 +43,7 @@ DRAIN_SECONDS = 2.0
 class BodyTooLarge(BadRequest):
     status: ClassVar[int] = 413
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: float) -> None:
         super().__init__(f"the body is larger than {limit} bytes.", "Raise OSSIAN_MAX_BODY if it should be taken.")
 
 
@@ -71,11 +73,12 @@ class Guard:
             return
         try:
             check_key(self.settings.api_key, scope, headers)
-            await self.check_size(receive, headers)
+            limit = math.inf if scope["path"].startswith(UPLOADS) else self.settings.max_body  # the disk bounds uploads
+            await check_size(limit, receive, headers)
         except (Forbidden, BodyTooLarge) as error:
             await error_response(error, dialect)(scope, receive, answer)
             return
-        await self.app(scope, counted(receive, self.settings.max_body), answer)
+        await self.app(scope, counted(receive, limit), answer)
 
     def check(self, scope: Scope, headers: Headers) -> None:
         """Raise Forbidden for a Host that is not ours (DNS rebinding) or a web page that may not call."""
@@ -91,11 +94,12 @@ class Guard:
                 f'the Origin "{origin}" may not call this server.', "Name it in OSSIAN_ORIGINS if it should."
             )
 
-    async def check_size(self, receive: Receive, headers: Headers) -> None:
-        length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self.settings.max_body:
-            await drain(receive)
-            raise BodyTooLarge(self.settings.max_body)
+
+async def check_size(limit: float, receive: Receive, headers: Headers) -> None:
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit:
+        await drain(receive)
+        raise BodyTooLarge(limit)
 
 
 def check_key(key: str, scope: Scope, headers: Headers) -> None:
@@ -161,7 +165,7 @@ def with_origin(send: Send, origin: str) -> Send:
     return answer
 
 
-def counted(receive: Receive, limit: int) -> Receive:
+def counted(receive: Receive, limit: float) -> Receive:
     """The same body, refused from the byte on that is too much."""
     taken = 0
 
