@@ -1,6 +1,7 @@
 """Ollama's door to manage models: /api/create, /api/copy, /api/delete."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +22,8 @@ from ossian.chat import Message
 from ossian.errors import BadRequest, ModelNotFound, OssianError
 from ossian.store.blobs import blob_path, read_digest
 from ossian.store.catalogue import Catalogue, ModelFile, find_path, read_model
-from ossian.store.derived import Derived, manifest_path, read_new_name
+from ossian.store.derived import BLOB_PREFIX, Derived, manifest_path, read_new_name
+from ossian.store.hugging_face import HubFile, name_of
 from ossian.store.modelfile import REFUSED, ROLES
 from ossian.store.names import ModelName
 from ossian.store.pull import Progress
@@ -156,10 +158,18 @@ def derive(file: ModelFile) -> Derived:
     """What makes the same model once more, under another name."""
     if file.derived:
         return file.derived
-    if file.name.startswith("sha256:"):
+    if file.name.startswith(BLOB_PREFIX):
         return Derived(file.name)
-    base = file.name if find_path(file.name) is None else str(file.path)
+    base = lasting_name(file)
     return Derived(base, base)
+
+
+def lasting_name(file: ModelFile) -> str:
+    """A name that means this very file tomorrow: a whole path, and on the Hub the file of the repository."""
+    if find_path(file.name) is not None:
+        return str(file.path)
+    hub = re.fullmatch(r"hf\.co/([^:]+)(?::.*)?", file.name)
+    return name_of(HubFile(hub[1], file.path.name)) if hub else file.name
 
 
 def add_wishes(derived: Derived, body: OllamaCreate, file: ModelFile) -> Derived:

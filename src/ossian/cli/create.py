@@ -32,11 +32,11 @@ def create_command(
     folder = Path() if file == FROM_STDIN else Path(file).parent
     base = find_base(modelfile.base, folder)
     client = connect(settings)
+    body: dict[str, Any] = {"model": name, "quantize": quantize, **write_wishes(modelfile)}
     if isinstance(base, Path) and not is_here(settings.address[0]):
-        source = {"files": {base.name: upload(client, base)}}
+        body["files"] = {base.name: upload(client, base)}
     else:
-        source = {"from": name_model(str(base), settings)}
-    body = {"model": name, **source, **write_wishes(modelfile), **({"quantize": quantize} if quantize else {})}
+        body["from"] = name_model(str(base), settings)
     with closing(client.stream("/api/create", body)) as steps:
         for step in steps:
             talk(step["status"])

@@ -46,7 +46,7 @@ class Derived:
 def read_new_name(text: str) -> ModelName:
     """A name that a model can be given. Raises BadRequest for what belongs to the Hub or to a path, or is no name."""
     name = read_name(text)
-    if name.registry != "ossian" or f"{name.model}:{name.tag}".endswith(".gguf"):
+    if name.registry != "ossian" or name.model.endswith(".gguf") or name.tag.endswith(".gguf"):
         raise BadRequest(f"invalid model name '{text}':", "a name for a new model is like mine, or mine:small.")
     return name
 
@@ -97,7 +97,7 @@ def read_derived(path: Path) -> Derived:
 def dump(derived: Derived) -> str:
     """The manifest as text; the same for the same model."""
     turns = [{"role": turn.role, "content": turn.content} for turn in derived.messages]
-    return json.dumps({**asdict(derived), "messages": turns}, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    return json.dumps({**asdict(derived), "messages": turns}, ensure_ascii=False, indent=1) + "\n"
 
 
 def digest_of(derived: Derived, file_digest: str) -> str:

@@ -158,7 +158,7 @@ def write_value(value: Any) -> str:
 
 
 def in_triple_quotes(text: str) -> str:
-    """The text in triple quotes. Three quotes that end a line in it would end it, and nothing escapes them: a dot does."""
+    """The text in triple quotes. Nothing escapes three quotes at the end of a line in it: a dot is put behind them."""
     *lines, last = text.split("\n")
     mended = [line + "." if line.rstrip().endswith(TRIPLE) else line for line in lines]
     return TRIPLE + "\n".join([*mended, last]) + TRIPLE
