@@ -346,6 +346,7 @@ def test_a_file_that_is_no_model_makes_none(server, models):
     response = server.post("/api/create", {"model": "mine", "files": {"a.gguf": digest_of(b"text")}})
     assert response.status_code == 400
     assert response.json()["error"].startswith("supplied file was not in GGUF format:")
+    assert leftovers(models) == []
 
 
 def test_a_disk_that_is_too_full_is_said_before_the_first_byte(server, models, monkeypatch):

@@ -154,8 +154,9 @@ def test_there_is_nowhere_to_push(tell):
 def test_a_conversation_is_saved_as_a_model(server, terminal):
     screen = terminal("run", "tiny")
     screen.expect(">>>")
-    for line in ("/set system Be kind.", "Hi", "/save mine"):
+    for line, answer in (("/set system Be kind.", "Set system"), ("Hi", "You said: Hi"), ("/save mine", "Saved as")):
         screen.type(line + "\r")
+        screen.expect(answer)
         screen.expect(">>>")
     assert server.post("/api/show", {"model": "mine"}).json()["messages"] == [
         {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "You said: Hi"},

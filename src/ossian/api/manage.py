@@ -151,7 +151,8 @@ def read_upload(models: Path, files: dict[str, str]) -> ModelFile:
     try:
         return read_model(digest, path)
     except BadRequest as error:
-        raise BadRequest("supplied file was not in GGUF format:", str(error)) from None
+        path.unlink(missing_ok=True)
+        raise BadRequest("supplied file was not in GGUF format:", f"{error} It was removed.") from None
 
 
 def derive(file: ModelFile) -> Derived:
