@@ -16,7 +16,7 @@ from ossian.api.serve import serve as serve_forever
 from ossian.engines.fake import FAKE_FILE, FakeModel, Reply
 from ossian.engines.pool import Pool
 from ossian.settings import Settings
-from ossian.store.catalogue import ModelFile
+from ossian.store.catalogue import Catalogue, ModelFile
 
 PATIENCE_SECONDS = 10.0
 PLAIN_FILE = replace(FAKE_FILE, name="plain", path=Path("plain"), digest="1" * 64, capabilities=("completion",))
@@ -33,6 +33,7 @@ class RunningServer:
     comment_seconds: float
     files: tuple[ModelFile, ...] = FILES
     load_seconds: float = 0.0
+    catalogue: Catalogue | None = None
     models: list[FakeModel] = field(default_factory=list)
     url: str = ""
     pool: Pool | None = None
@@ -56,7 +57,7 @@ class RunningServer:
             await serve_forever(
                 self.settings,
                 self.pool,
-                lambda: self.files,
+                self.catalogue.list if self.catalogue else lambda: self.files,
                 ready=self.note_url,
                 comment_seconds=self.comment_seconds,
             )
@@ -66,6 +67,8 @@ class RunningServer:
             self.listening.set()
 
     def find(self, name: str) -> ModelFile | None:
+        if self.catalogue:
+            return self.catalogue.find(name)
         return next((file for file in self.files if file.name == name.partition(":")[0]), None)
 
     def note_url(self, url: str) -> None:
@@ -106,7 +109,10 @@ Serve = Callable[..., RunningServer]
 
 @contextmanager
 def servers(leaving: list[RunningServer]) -> Iterator[Serve]:
-    """Start servers: serve(script, pause=…, comment_seconds=…, model=…, files=…, load_seconds=…, and any setting)."""
+    """Start servers: serve(script, pause=…, comment_seconds=…, model=…, files=…, load_seconds=…, and any setting).
+
+    With stored=True the models are those that lie in the folder of the setting `models`.
+    """
     running: list[RunningServer] = []
 
     def start(
@@ -117,11 +123,13 @@ def servers(leaving: list[RunningServer]) -> Iterator[Serve]:
         model: Callable[[], FakeModel] | None = None,
         files: tuple[ModelFile, ...] = FILES,
         load_seconds: float = 0.0,
+        stored: bool = False,
         **settings: Any,
     ) -> RunningServer:
         chosen = Settings(**{"address": ("127.0.0.1", 0), **settings})
         make_model = model or (lambda: FakeModel(script, pause))
-        running.append(RunningServer(chosen, make_model, comment_seconds, files, load_seconds))
+        catalogue = Catalogue(chosen.models) if stored else None
+        running.append(RunningServer(chosen, make_model, comment_seconds, files, load_seconds, catalogue))
         running[-1].start()
         return running[-1]
 

@@ -9,6 +9,7 @@ OssianError                 status  what the person reads, with what to do next
 ├── ModelNotFound           404     not on this machine: ossian pull …
 ├── NothingToPull           404     no such model, repository or file to fetch
 ├── PullFailed              502     the hub did not answer, or the file came damaged
+├── DiskRefused             507     the folder of models is full or cannot be written
 ├── ServerBusy              503     the queue is full
 ├── ModelFailed             503     the model's process died or could not start
 ├── NotEnoughMemory         503     the model does not fit, with the figures
@@ -84,6 +85,10 @@ class NothingToPull(OssianError):
 
 class PullFailed(OssianError):
     status = 502
+
+
+class DiskRefused(OssianError):
+    status = 507
 
 
 class ServerBusy(OssianError):

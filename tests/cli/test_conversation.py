@@ -112,11 +112,33 @@ def test_clear_forgets_and_load_begins_anew(conversation):
     assert (conversation.model, conversation.messages) == ("fake:latest", [])
 
 
+def test_save_makes_a_model_that_begins_where_the_conversation_is(conversation, monkeypatch):
+    sent = []
+    monkeypatch.setattr(Client, "post", lambda self, path, body: sent.append((path, body)))
+    obey(conversation, "/set system Be kind.")
+    obey(conversation, "/set parameter seed 7")
+    conversation.messages = [{"role": "user", "content": "Hi"}]
+    obey(conversation, "/save mine")
+    assert sent == [
+        (
+            "/api/create",
+            {
+                "model": "mine",
+                "from": "fake",
+                "stream": False,
+                "system": "Be kind.",
+                "parameters": {"seed": 7},
+                "messages": [{"role": "user", "content": "Hi"}],
+            },
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
         pytest.param("/?", "/set system TEXT", id="help"),
-        pytest.param("/save mine", "There is no /save here", id="save"),
+        pytest.param("/save", "/save lacks a word", id="save alone"),
         pytest.param("/set wordwrap", "The terminal wraps the lines", id="wordwrap"),
         pytest.param("/set colour red", "/set colour red is not understood. /? shows", id="unknown setting"),
         pytest.param("/set", "/set lacks a word", id="set alone"),

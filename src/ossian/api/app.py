@@ -14,8 +14,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from ossian import __version__
 from ossian.api import (
+    account,
     anthropic,
+    blobs,
     completions,
+    manage,
     ollama,
     ollama_models,
     openai,
@@ -33,6 +36,7 @@ from ossian.api.pull import pull
 from ossian.api.shapes import Shape
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
 from ossian.api.shapes_completions import OpenAICompletion
+from ossian.api.shapes_manage import OllamaCopy, OllamaCreate, OllamaDelete, OllamaPush
 from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
 from ossian.api.shapes_responses import ResponsesCreate, ResponsesPrompt
@@ -50,13 +54,18 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of the table. `body` is the shape of what is sent, for the OpenAPI page."""
+    """One row of the table.
+
+    body        the shape of what is sent, for the OpenAPI page
+    manages     it changes which models there are, and is not for everybody who may ask them
+    """
 
     method: str
     path: str
     answer: Answer
     dialect: Dialect = OLLAMA
     body: type[Shape] | None = None
+    manages: bool = False
 
 
 ROUTES = (
@@ -67,7 +76,15 @@ ROUTES = (
     Route("GET", "/api/tags", ollama_models.tags),
     Route("GET", "/api/ps", ollama_models.loaded),
     Route("POST", "/api/show", ollama_models.show, body=OllamaShow),
-    Route("POST", "/api/pull", pull, body=OllamaPull),
+    Route("POST", "/api/pull", pull, body=OllamaPull, manages=True),
+    Route("POST", "/api/create", manage.create, body=OllamaCreate, manages=True),
+    Route("POST", "/api/copy", manage.copy, body=OllamaCopy, manages=True),
+    Route("DELETE", "/api/delete", manage.delete, body=OllamaDelete, manages=True),
+    Route("HEAD", "/api/blobs/{digest}", blobs.find_blob, manages=True),
+    Route("POST", "/api/blobs/{digest}", blobs.upload_blob, manages=True),
+    Route("POST", "/api/push", account.push, body=OllamaPush, manages=True),
+    Route("POST", "/api/me", account.me),
+    Route("POST", "/api/signout", account.signout),
     Route("POST", "/api/generate", ollama.generate, body=OllamaGenerate),
     Route("POST", "/api/chat", ollama.chat, body=OllamaChat),
     Route("POST", "/api/chat/completions", openai.chat, OPENAI, OpenAIChat),

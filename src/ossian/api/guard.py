@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 import re
 import socket
+import sys
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from ossian.api.packed import unpacked
 from ossian.errors import BadRequest, Forbidden
 from ossian.settings import Settings
 
+UPLOADS = "/api/blobs/"
 OWN_HOSTS = ("localhost", "0.0.0.0", "127.0.0.1")
 DEFAULT_ORIGINS = (
     *(f"{scheme}://{host}{port}" for scheme in ("http", "https") for host in OWN_HOSTS for port in ("", ":*")),
@@ -43,7 +45,7 @@ DRAIN_SECONDS = 2.0
 class BodyTooLarge(BadRequest):
     status: ClassVar[int] = 413
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: float) -> None:
         super().__init__(f"the body is larger than {limit} bytes.", "Raise OSSIAN_MAX_BODY if it should be taken.")
 
 
@@ -73,14 +75,14 @@ class Guard:
             return
         try:
             check_key(self.settings.api_key, scope, headers)
-            await self.check_size(receive, headers)
+            is_upload = scope["path"].startswith(UPLOADS)  # the disk bounds those
+            limit = sys.maxsize if is_upload else self.settings.max_body
+            await check_size(limit, receive, headers)
         except (Forbidden, BodyTooLarge) as error:
             await error_response(error, dialect)(scope, receive, answer)
             return
-        limit = self.settings.max_body
-        body = unpacked(
-            counted(receive, limit), headers.get("content-encoding", ""), limit, lambda: BodyTooLarge(limit)
-        )
+        encoding = headers.get("content-encoding", "")
+        body = unpacked(counted(receive, limit), encoding, limit, lambda: BodyTooLarge(self.settings.max_body))
         await self.app(scope, body, answer)
 
     def check(self, scope: Scope, headers: Headers) -> None:
@@ -97,11 +99,12 @@ class Guard:
                 f'the Origin "{origin}" may not call this server.', "Name it in OSSIAN_ORIGINS if it should."
             )
 
-    async def check_size(self, receive: Receive, headers: Headers) -> None:
-        length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self.settings.max_body:
-            await drain(receive)
-            raise BodyTooLarge(self.settings.max_body)
+
+async def check_size(limit: float, receive: Receive, headers: Headers) -> None:
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit:
+        await drain(receive)
+        raise BodyTooLarge(limit)
 
 
 def check_key(key: str, scope: Scope, headers: Headers) -> None:
@@ -167,7 +170,7 @@ def with_origin(send: Send, origin: str) -> Send:
     return answer
 
 
-def counted(receive: Receive, limit: int) -> Receive:
+def counted(receive: Receive, limit: float) -> Receive:
     """The same body, refused from the byte on that is too much."""
     taken = 0
 

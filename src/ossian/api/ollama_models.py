@@ -1,7 +1,7 @@
 """Ollama's door for models: which there are, what each can do, which are loaded."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from ossian.api.shapes_ollama import OllamaShow
 from ossian.engines.pool import Seat
 from ossian.errors import BadRequest
 from ossian.store.catalogue import ModelFile
+from ossian.store.modelfile import Modelfile, write_modelfile
 
 OLLAMA_VERSION = "0.33.0"  # clients ask for at least 0.6.4 (Copilot's ollamaProvider.ts)
 COPILOT_AGENT = "GitHubCopilotChat/"
@@ -103,13 +104,14 @@ def write_seat(seat: Seat) -> dict[str, Any]:
 
 def write_show(file: ModelFile, desk: Desk, *, verbose: bool) -> dict[str, Any]:
     context = desk.context_of(file)
-    parameters = write_parameters(file, context)
+    messages = [{"role": turn.role, "content": turn.content} for turn in file.messages]
     return {
         "license": file.license,
-        "modelfile": write_modelfile(file, parameters),
-        "parameters": parameters,
+        "modelfile": write_modelfile(as_modelfile(file)),
+        "parameters": write_parameters(file, context),
         "template": file.template,
         "system": file.system,
+        **({"messages": messages} if messages else {}),
         "details": write_details(file),
         "model_info": write_model_info(file, context, verbose=verbose),
         "capabilities": list(file.capabilities),
@@ -135,7 +137,7 @@ def write_model_info(file: ModelFile, context: int, *, verbose: bool) -> dict[st
 def write_details(file: ModelFile) -> dict[str, Any]:
     family = "gptoss" if file.is_gpt_oss else file.architecture
     return {
-        "parent_model": "",
+        "parent_model": file.derived.parent if file.derived else "",
         "format": "gguf",
         "family": family,
         "families": [family],
@@ -162,19 +164,27 @@ def write_parameters(file: ModelFile, context: int) -> str:
 
 def list_parameters(file: ModelFile, context: int) -> Iterator[tuple[str, str]]:
     """The model's default options one by one, with the context as it is served."""
-    for key, value in {**file.parameters, "num_ctx": context}.items():
+    for key, value in one_by_one({**file.parameters, "num_ctx": context}):
+        yield key, json.dumps(value, ensure_ascii=False)
+
+
+def one_by_one(parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The options with a name for each item of a list."""
+    for key, value in parameters.items():
         for item in value if isinstance(value, (list, tuple)) else [value]:
-            yield key, json.dumps(item, ensure_ascii=False)
+            yield key, item
 
 
-def write_modelfile(file: ModelFile, parameters: str) -> str:
-    lines = [
-        f"FROM {file.name}",
-        *(f"PARAMETER {' '.join(line.split(maxsplit=1))}" for line in parameters.splitlines()),
-    ]
-    if file.system:
-        lines.append(f'SYSTEM """{file.system}"""')
-    return "\n".join(lines) + "\n"
+def as_modelfile(file: ModelFile) -> Modelfile:
+    """What creates this model again. One that was uploaded is its own beginning."""
+    made = file.derived
+    return Modelfile(
+        made.base if made and not made.is_uploaded else file.name,
+        tuple(one_by_one(file.parameters)),
+        system=file.system,
+        licenses=(made.license,) if made and made.license else (),
+        messages=tuple((turn.role, turn.content) for turn in file.messages),
+    )
 
 
 def most_output(context: int) -> int:

@@ -134,6 +134,8 @@ def listen(address: tuple[str, int]) -> list[socket.socket]:
         try:
             dual = place == "::" and socket.has_dualstack_ipv6()
             sockets.append(socket.create_server((str(place), port), family=family, dualstack_ipv6=dual))
+            # asyncio does this for sockets it opens itself; without it a whole answer waits 40 ms for the client's ACK.
+            sockets[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             port = sockets[0].getsockname()[1]
         except OSError as error:
             failure = error

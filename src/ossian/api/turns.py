@@ -40,8 +40,9 @@ def check_ability(ability: str, model: str, file: ModelFile) -> None:
 
 
 def finish_conversation(messages: Sequence[Message], file: ModelFile) -> tuple[Message, ...]:
-    """The conversation with the model's own system text before it, and every tool's result under the tool's name."""
+    """The conversation behind the model's own system text and turns, every tool's result under the tool's name."""
     own = [Message("system", file.system)] if file.system and messages[0].role != "system" else []
     names = {call.id: call.name for message in messages for call in message.calls if call.id}
     named = [replace(turn, name=turn.name or names.get(turn.call_id, "")) for turn in messages]
-    return (*own, *named)
+    start = next((index for index, turn in enumerate(named) if turn.role not in ("system", "developer")), len(named))
+    return (*own, *named[:start], *file.messages, *named[start:])

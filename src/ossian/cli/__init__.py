@@ -7,6 +7,7 @@ from io import TextIOWrapper
 import typer
 
 from ossian import __version__
+from ossian.cli.create import copy_command, create_command, push_command, remove_command
 from ossian.cli.doctor import doctor_command
 from ossian.cli.models import list_command, ps_command, pull_command, show_command, stop_command
 from ossian.cli.run import run_command
@@ -18,6 +19,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "serve": serve_command,
     "run": run_command,
     "pull": pull_command,
+    "create": create_command,
+    "cp": copy_command,
+    "rm": remove_command,
+    "push": push_command,
     "list": list_command,
     "ls": list_command,
     "ps": ps_command,

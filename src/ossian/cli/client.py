@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx2
 
@@ -49,6 +49,19 @@ class Client:
         with self._connected() as http:
             return read_body(http.post(path, json=body))
 
+    def delete(self, path: str, body: dict[str, Any]) -> Any:
+        with self._connected() as http:
+            return read_body(http.request("DELETE", path, json=body))
+
+    def has(self, path: str) -> bool:
+        """Whether something is there."""
+        with self._connected() as http:
+            return http.head(path).status_code == httpx2.codes.OK
+
+    def upload(self, path: str, file: BinaryIO) -> None:
+        with self._connected() as http:
+            read_body(http.post(path, content=file))
+
     def stream(self, path: str, body: dict[str, Any]) -> Generator[dict[str, Any], None, None]:
         """The lines of an NDJSON answer. Closing it hangs up, which stops the model."""
         with self._connected() as http, http.stream("POST", path, json=body) as response:
@@ -87,9 +100,9 @@ class Client:
 
 
 def read_body(response: httpx2.Response) -> Any:
-    """The JSON of an answer. Raises ServerRefused with the server's sentence."""
-    if response.status_code == 200:
-        return response.json()
+    """The JSON of an answer, if it has any. Raises ServerRefused with the server's sentence."""
+    if response.is_success:
+        return response.json() if response.content else None
     try:
         error = response.json()["error"]
     except (ValueError, KeyError, TypeError):

@@ -26,15 +26,14 @@ HELP = """\
 /show SIDE                   info, parameters, system, template,
                              license or modelfile
 /load MODEL                  go on with another model
+/save NAME                   make a model of this conversation
 /list                        models on this machine
 /clear                       forget the conversation
 /bye                         leave (also /exit, Ctrl+D)
 \"\"\"                          begin and end a text of several lines
 Ctrl+C                       stop the answer
-Not here: /save, for a model is a file and what /set says holds for
-this conversation; and /set wordwrap, for the terminal wraps lines."""
+Not here: /set wordwrap, for the terminal wraps lines."""
 ABSENT = {
-    "/save": "There is no /save here: a model is a file, and what /set says holds for this conversation.",
     "wordwrap": "The terminal wraps the lines; there is nothing to set.",
     "nowordwrap": "The terminal wraps the lines; there is nothing to set.",
 }
@@ -102,9 +101,9 @@ def obey(conversation: Conversation, line: str) -> None:
             show(conversation, what)
         case ["/set", what, *rest]:
             set_manner(conversation, what, rest[0].strip() if rest else "")
-        case ["/save", *_]:
-            talk(ABSENT["/save"])
-        case ["/set" | "/show" | "/load", *_]:
+        case ["/save", name]:
+            save(conversation, name)
+        case ["/set" | "/show" | "/load" | "/save", *_]:
             talk(f"{line} lacks a word.\n{HELP}")
         case [command, *_]:
             talk(f"{command} is not a command; /? shows them all. A question may begin with a blank.")
@@ -116,6 +115,17 @@ def load(conversation: Conversation, model: str) -> None:
         conversation.client.post("/api/chat", {"model": model, "messages": [], "stream": False})
     conversation.model, conversation.messages = model, []
     talk(f"Now with {model}. The conversation begins anew.")
+
+
+def save(conversation: Conversation, name: str) -> None:
+    """Make a model that begins where this conversation is: with its instructions, its options and what was said."""
+    wishes = {
+        "system": conversation.system,
+        "parameters": conversation.manner.options,
+        "messages": conversation.messages,
+    }
+    conversation.client.post("/api/create", {"model": name, "from": conversation.model, "stream": False, **wishes})
+    talk(f"Saved as {name}.")
 
 
 def show(conversation: Conversation, what: str) -> None:

@@ -148,6 +148,7 @@ def info_text(body: dict[str, Any]) -> str:
     info, details = body["model_info"], body["details"]
     architecture = info["general.architecture"]
     lines = [
+        *([("made from", details["parent_model"])] if details["parent_model"] else []),
         ("architecture", architecture),
         ("parameters", details["parameter_size"]),
         ("quantization", details["quantization_level"]),

@@ -18,6 +18,7 @@ from ossian.engines.pool import LoadedModel, Pool
 from ossian.errors import SettingInvalid
 from ossian.settings import Settings
 from ossian.store.catalogue import Catalogue, ModelFile
+from ossian.store.remove import tidy
 
 Models = Callable[[], Sequence[ModelFile]]
 
@@ -45,6 +46,7 @@ def serve_command(
 def build_pool(settings: Settings) -> tuple[Pool, Models]:
     """The models of this disk, each in a process of its own when it is asked for."""
     catalogue = Catalogue(settings.models)
+    tidy(settings.models)
 
     async def start(file: ModelFile, context: int) -> LoadedModel:
         return await start_local(file, context, settings)

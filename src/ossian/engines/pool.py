@@ -105,8 +105,9 @@ class Pool:
 
     def context_of(self, file: ModelFile) -> int:
         """Tokens of context this model is served with: as loaded, or as it would be loaded now."""
-        seat = self._seats.get(file.path)
-        return seat.model.info.context if seat is not None and seat.model.alive else self._context(file, None)
+        wanted = file.parameters.get("num_ctx")
+        seat = self._ready_seat(file, wanted)
+        return seat.model.info.context if seat is not None else self._context(file, wanted)
 
     async def unload(self, name: str) -> bool:
         """Let a model go: now when nobody uses it, else with the last answer. False when it is not loaded."""
@@ -142,6 +143,7 @@ class Pool:
                 self._leave(seat)
                 raise
             if seat.model.alive:
+                seat.file = file  # models made from one file share its seat, which goes by the name asked for last
                 return seat
             self._give_back(seat)
 

@@ -1,17 +1,20 @@
-"""Which models are on this disk: the demo, what was pulled, the Hub's own cache, any GGUF by path.
+"""Which models are on this disk: what was made here, the demo, what was pulled, the Hub's own cache, any GGUF by path.
 
 A file is read once, and again only when its size or time changes.
 """
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ossian.chat import Message
 from ossian.errors import BadRequest
+from ossian.store.blobs import blob_path
+from ossian.store.derived import BLOB_PREFIX, Derived, digest_of, find_manifests, is_manifest, read_derived
 from ossian.store.gguf import read_header
 from ossian.store.hugging_face import KNOWN, Hub, HubFile, choose_file, find_cached, find_cached_by_name, name_of
 from ossian.store.names import ModelName, read_name
@@ -19,6 +22,8 @@ from ossian.store.names import ModelName, read_name
 log = logging.getLogger(__name__)
 
 DEMO = Path(__file__).parent / "demo.gguf"
+Place = tuple[str, Path]
+"""A name and where what it means lies."""
 HEAD_BYTES = 1 << 20
 LARGEST_NUMBER = 1 << 31
 RANK_POOLING = 4  # llama.cpp's LLAMA_POOLING_TYPE_RANK: the model gives a score, not a vector
@@ -45,6 +50,8 @@ class ModelFile:
     capabilities     of chat.MODEL_CAPABILITIES, "completion", "tools", "thinking" for gpt-oss
     parameters       default options, in Ollama's names: {"temperature": 1.0}
     vocabulary       how many tokens it knows; 0: the file does not say
+    messages         turns that stand before every conversation
+    derived          what it adds to its file, where it was made from another model
     """
 
     name: str
@@ -61,6 +68,8 @@ class ModelFile:
     system: str = ""
     template: str = ""
     vocabulary: int = 0
+    messages: tuple[Message, ...] = ()
+    derived: Derived | None = None
 
     @property
     def architecture(self) -> str:
@@ -132,6 +141,20 @@ def read_model(name: str, path: Path) -> ModelFile:
     )
 
 
+def add_derived(file: ModelFile, derived: Derived, manifest: Path) -> ModelFile:
+    """The file with what a made model adds to it."""
+    return replace(
+        file,
+        digest=digest_of(derived, file.digest),
+        modified_at=datetime.fromtimestamp(manifest.stat().st_mtime, UTC),
+        parameters={**file.parameters, **derived.parameters},
+        license=derived.license or file.license,
+        system=derived.system or file.system,
+        messages=derived.messages,
+        derived=derived,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What changes when a file does."""
@@ -152,7 +175,7 @@ class Catalogue:
     def list(self) -> list[ModelFile]:
         """Every model that needs no path, newest first. A damaged file is left out, with a line in the log."""
         found: dict[str, ModelFile] = {}
-        for name, path in self._places():
+        for name, path in (*find_manifests(self._models), *self._files()):
             try:
                 found.setdefault(name, self._model(name, path))
             except (BadRequest, OSError) as error:
@@ -161,7 +184,7 @@ class Catalogue:
 
     def find(self, name: str) -> ModelFile | None:
         """The model a name or the path of a GGUF file means. Raises BadRequest when the name or the file is no good."""
-        known, path = self._locate(name)
+        known, path = self.locate(name)
         if path is None:
             return None
         try:
@@ -169,11 +192,21 @@ class Catalogue:
         except OSError as error:
             raise BadRequest(f"{path} cannot be read ({error.strerror}).", "Are its permissions right?") from error
 
-    def _locate(self, name: str) -> tuple[str, Path | None]:
-        """The full name and the file of what somebody asks for."""
+    def locate(self, name: str) -> tuple[str, Path | None]:
+        """The full name of what somebody asks for and where it lies: a model file, or the manifest of a made model."""
+        return self._locate(name, [*find_manifests(self._models), *self._files()])
+
+    def locate_file(self, base: str) -> tuple[str, Path | None]:
+        """The same for what a made model stands on, which is never another made model."""
+        if base.startswith(BLOB_PREFIX):
+            blob = blob_path(self._models, base)
+            return base, blob if blob.is_file() else None
+        return self._locate(base, [*self._files()])
+
+    def _locate(self, name: str, known_places: Sequence[Place]) -> tuple[str, Path | None]:
         if path := find_path(name):
             return name, path
-        places = {known.lower(): (known, path) for known, path in reversed([*self._places()])}
+        places = {known.lower(): (known, path) for known, path in reversed(known_places)}
         if found := places.get(name.strip().lower()):
             return found
         wanted = read_name(name)
@@ -187,8 +220,8 @@ class Catalogue:
         chosen = choose_file([path.name for path in folder.glob("*.gguf")], name.tag)
         return folder / chosen if chosen else find_cached_by_name(name, self._cache)
 
-    def _places(self) -> Iterator[tuple[str, Path]]:
-        """Each name and the file it means, the first of a name winning."""
+    def _files(self) -> Iterator[Place]:
+        """Each name of a model file, the first of a name winning."""
         if self._demo.is_file():
             yield "demo", self._demo
         for path in sorted(self._models.glob("**/*.gguf")):
@@ -209,6 +242,21 @@ class Catalogue:
             return path.stem
 
     def _model(self, name: str, path: Path) -> ModelFile:
+        """The model of a place."""
+        return self._made(name, path) if is_manifest(path) else self._stored(name, path)
+
+    def _made(self, name: str, manifest: Path) -> ModelFile:
+        """A made model: its file with what it adds. Raises BadRequest when that file is not here any more."""
+        derived = read_derived(manifest)
+        _, path = self.locate_file(derived.base)
+        if path is None:
+            raise BadRequest(
+                f"'{name}' is made from '{derived.base}', which is not on this machine.",
+                f"Try: ossian pull {derived.base}, or ossian rm {name}",
+            )
+        return add_derived(self._stored(name, path), derived, manifest)
+
+    def _stored(self, name: str, path: Path) -> ModelFile:
         """What the file says, from memory as long as the file stays as it is."""
         status = path.stat()
         stamp = Stamp(status.st_size, status.st_mtime_ns)
