@@ -1,6 +1,5 @@
 """OpenAI's older door, /v1/completions: raw text is continued, without any conversation around it."""
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -9,26 +8,24 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, reseed
 from ossian.api.completion_reply import CompletionReply
 from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import OPENAI
 from ossian.api.openai import OPTION_FIELDS, read_response_format
 from ossian.api.options import Options, read_format, read_keep_alive, read_options, read_think
-from ossian.api.prompts import LARGEST_TOKEN, read_prompts
+from ossian.api.prompts import read_prompts
 from ossian.api.shapes import read_body
 from ossian.api.shapes_completions import OpenAICompletion
 from ossian.api.streams import StreamResponse, WholeResponse
 from ossian.api.turns import check_ability, ollama_name
-from ossian.chat import CompletionRequest, Events, Sampling, Text
+from ossian.chat import CompletionRequest, Events, Text
 from ossian.errors import BadRequest
 from ossian.store.catalogue import ModelFile
 
 # OpenAI's bound where none is asked for. Ollama has none, but it asks in a conversation, which ends; raw text need not.
 USUAL_TOKENS = 16
-MOST_CHOICES = 128
 MOST_LOGPROBS = 5
-LARGEST_BIAS = 100
-SEEDS = 2**32
 
 
 async def complete(request: Request) -> Response:
@@ -40,7 +37,7 @@ async def complete(request: Request) -> Response:
     file = desk.find(body.model)
     asked = read_completions(body, file)
     reply = CompletionReply(body.model, len(asked), body.n, body.stream_options.include_usage and body.stream)
-    events = answer_in_turn(desk, file, asked, body.echo)
+    events = answer_aloud(desk, file, asked) if body.echo else answer_in_turn(desk, file, asked)
     if body.stream:
         return StreamResponse(events, reply, OPENAI, desk.stopping, desk.comment_seconds)
 
@@ -51,14 +48,10 @@ async def complete(request: Request) -> Response:
     return WholeResponse(whole, OPENAI, desk.stopping)
 
 
-async def answer_in_turn(desk: Desk, file: ModelFile, asked: Sequence[CompletionRequest], echo: bool) -> Events:
-    """One answer after another, each ending with its Done.
-
-    Together they would read one prompt several times; so all but the first find it in the cache, and other callers
-    get their turn in between.
-    """
+async def answer_aloud(desk: Desk, file: ModelFile, asked: Sequence[CompletionRequest]) -> Events:
+    """The answers in turn, each with its prompt before it."""
     for request in asked:
-        said = await read_aloud(desk, request) if echo else ""
+        said = await read_aloud(desk, request)
         async with aclosing(desk.ask(request, file)) as events:
             async for event in events:
                 if said:  # not before the first event, which may be an error with a status of its own
@@ -142,19 +135,3 @@ def read_all_options(body: OpenAICompletion, file: ModelFile) -> Options:
 
 def drop_unset(named: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value is not None}
-
-
-def read_logit_bias(given: Mapping[str, Any], vocabulary: int = 0) -> dict[int, float]:
-    """What is added to the logits of tokens that the model knows, by their ids."""
-    largest = vocabulary - 1 if vocabulary else LARGEST_TOKEN
-    for token, bias in given.items():
-        if not re.fullmatch("[0-9]{1,10}", token) or int(token) > largest:
-            raise BadRequest(f'logit_bias: "{token}" is no token id')
-        if isinstance(bias, bool) or not isinstance(bias, (int, float)) or not abs(bias) <= LARGEST_BIAS:
-            raise BadRequest(f"logit_bias of {token} must be a number from -{LARGEST_BIAS} to {LARGEST_BIAS}")
-    return {int(token): float(bias) for token, bias in given.items()}
-
-
-def reseed(sampling: Sampling, number: int) -> Sampling:
-    """A seed of its own for each choice, or all of them would be the same."""
-    return sampling if sampling.seed is None else replace(sampling, seed=(sampling.seed + number) % SEEDS)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +11,18 @@ from starlette.responses import Response
 
 from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import OLLAMA, write_ollama_error
+from ossian.api.logprobs import read_top_logprobs, write_logprobs
 from ossian.api.options import read_format, read_keep_alive, read_options, read_think
 from ossian.api.recall import read_arguments
 from ossian.api.shapes import read_body
 from ossian.api.shapes_ollama import OllamaCall, OllamaChat, OllamaGenerate, OllamaMessage, OllamaRequest
 from ossian.api.streams import Whole, WholeResponse
 from ossian.api.turns import check_ability, finish_conversation, ollama_name, read_role, read_tools
-from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Message, Text, Thinking, ToolCall
+from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Logprob, Message, Text, Thinking, ToolCall
 from ossian.errors import BadRequest, NotSupported, OssianError
 from ossian.store.catalogue import ModelFile
 
 Words = dict[str, Any]
-MOST_LOGPROBS = 20
 
 
 async def chat(request: Request) -> Response:
@@ -70,10 +70,7 @@ def load_or_unload(desk: Desk, body: OllamaRequest, file: ModelFile, reply: "Oll
 
 
 def check_request(body: OllamaRequest) -> None:
-    if not 0 <= body.top_logprobs <= MOST_LOGPROBS:
-        raise BadRequest(f"top_logprobs must be between 0 and {MOST_LOGPROBS}")
-    if body.logprobs or body.top_logprobs:
-        raise BadRequest("logprobs is not supported yet")
+    read_top_logprobs(body.logprobs, body.top_logprobs)
 
 
 def read_chat(body: OllamaChat, file: ModelFile) -> ChatRequest:
@@ -99,8 +96,6 @@ def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | Comple
     if not body.raw:
         system = [Message("system", body.system)] if body.system else []
         return write_request(body, file, (*system, Message("user", body.prompt)), [])
-    if read_format(body.format) is not None:
-        raise BadRequest("format is not supported yet with raw")
     if body.think:
         raise BadRequest("think is not supported with raw: the prompt is sent untouched")
     options = read_options(body.options, file)
@@ -112,6 +107,8 @@ def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | Comple
         sampling=options.sampling,
         context=options.context,
         keep_alive=read_keep_alive(body.keep_alive),
+        format=read_format(body.format),
+        top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
     )
 
 
@@ -131,6 +128,7 @@ def write_request(body: OllamaRequest, file: ModelFile, messages: tuple[Message,
         context=options.context,
         keep_alive=read_keep_alive(body.keep_alive),
         format=read_format(body.format),
+        top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
     )
 
 
@@ -180,8 +178,8 @@ class OllamaReply:
 
     def write_event(self, event: Event) -> Iterator[Words]:
         match event:
-            case Text(text):
-                yield self.write_chunk(self.words(text))
+            case Text(text, logprobs):
+                yield self.write_chunk(self.words(text) | write_likely(logprobs))
             case Thinking(text):
                 yield self.write_chunk(self.words(thinking=text))
             case ToolCall():
@@ -194,7 +192,8 @@ class OllamaReply:
 
     def write_whole(self, whole: Whole) -> Words:
         words = self.words(whole.text, whole.thinking, [self.write_call(call) for call in whole.calls])
-        return {**self.write_last(whole.done.reason), **words, **write_usage(whole.done)}
+        likely = write_likely(whole.logprobs)
+        return {**self.write_last(whole.done.reason), **words, **likely, **write_usage(whole.done)}
 
     def write_chunk(self, words: Words) -> Words:
         return {"model": self.model, "created_at": write_now(), **words, "done": False}
@@ -208,6 +207,10 @@ class OllamaReply:
         whole = arguments if isinstance(arguments, dict) else {"arguments": call.arguments}
         self.calls += 1
         return {"id": call.id, "function": {"index": self.calls - 1, "name": call.name, "arguments": whole}}
+
+
+def write_likely(logprobs: Sequence[Logprob]) -> Words:
+    return {"logprobs": write_logprobs(logprobs)} if logprobs else {}
 
 
 def write_usage(done: Done) -> Words:

@@ -1,19 +1,24 @@
 """OpenAI's door: /v1/chat/completions and /v1/models."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, reseed
 from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import OPENAI, json_response
+from ossian.api.logprobs import read_top_logprobs
 from ossian.api.ollama_models import COPILOT_AGENT, most_output
 from ossian.api.openai_reply import OpenAIReply
 from ossian.api.options import Options, read_format, read_keep_alive, read_options, read_think
 from ossian.api.shapes import read_body
 from ossian.api.shapes_openai import OpenAICall, OpenAIChat, OpenAIMessage, ResponseFormat
+from ossian.api.streams import StreamResponse, WholeResponse, gather_each
 from ossian.api.turns import check_ability, finish_conversation, read_role, read_tools
-from ossian.chat import ChatRequest, Message, ToolCall
+from ossian.chat import ChatRequest, Message, OnlyTool, Tool, ToolCall, ToolChoice
 from ossian.errors import BadRequest, NotSupported
 from ossian.store.catalogue import ModelFile
 
@@ -41,9 +46,21 @@ async def chat(request: Request) -> Response:
         raise BadRequest("model is required")
     file = desk.find(body.model)
     asked = read_chat(body, file)
-    in_copilot = request.headers.get("user-agent", "").startswith(COPILOT_AGENT)
-    reply = OpenAIReply(body.model, include_usage=body.stream_options.include_usage, in_copilot=in_copilot)
-    return desk.respond(desk.ask(asked, file), reply, OPENAI, body.stream)
+    choices = [replace(asked, sampling=reseed(asked.sampling, number)) for number in range(body.n)]
+    reply = OpenAIReply(
+        body.model,
+        choices=body.n,
+        include_usage=body.stream_options.include_usage,
+        in_copilot=request.headers.get("user-agent", "").startswith(COPILOT_AGENT),
+    )
+    events = answer_in_turn(desk, file, choices)
+    if body.stream:
+        return StreamResponse(events, reply, OPENAI, desk.stopping, desk.comment_seconds)
+
+    async def whole() -> dict[str, Any]:
+        return reply.write_whole(*await gather_each(events))
+
+    return WholeResponse(whole, OPENAI, desk.stopping)
 
 
 async def models(request: Request) -> Response:
@@ -83,35 +100,51 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
     return ChatRequest(
         body.model,
         finish_conversation(messages, file),
-        tools=() if body.tool_choice == "none" else tools,
+        tools=tools,
         reasoning=reasoning,
         think=think,
         max_tokens=options.max_tokens,
         stop=options.stop,
-        sampling=options.sampling,
+        sampling=replace(options.sampling, logit_bias=read_logit_bias(body.logit_bias, file.vocabulary)),
         context=options.context,
         keep_alive=read_keep_alive(body.keep_alive),
         format=read_response_format(body.response_format),
+        tool_choice=read_tool_choice(body.tool_choice, tools),
+        top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
     )
 
 
 def refuse_unserved(body: OpenAIChat) -> None:
-    """Nothing is left out silently: what is not served is refused by name."""
-    asked = {
-        "n": body.n != 1,
-        "logprobs": body.logprobs,
-        "top_logprobs": body.top_logprobs != 0,
-        "logit_bias": bool(body.logit_bias),
-        "functions": bool(body.functions),
-        "modalities": body.modalities not in ([], ["text"]),
-        "parallel_tool_calls": not body.parallel_tool_calls and bool(body.tools),
-        "tool_choice": body.tool_choice not in (None, "", "none", "auto"),
-    }
-    for name in (name for name, unserved in asked.items() if unserved):
-        value = getattr(body, name)
-        raise BadRequest(
-            f"{name} {value if isinstance(value, (int, str)) else ''} is not supported yet".replace("  ", " ")
-        )
+    """Nothing is left out silently: what is not served is refused by name.
+
+    `parallel_tool_calls` needs no reading: gpt-oss ends its turn with a call, so there is never more than one.
+    """
+    if not 1 <= body.n <= MOST_CHOICES:
+        raise BadRequest(f"n must be between 1 and {MOST_CHOICES}")
+    if body.top_logprobs and not body.logprobs:
+        raise BadRequest("top_logprobs needs logprobs to be true")
+    if body.functions:
+        raise BadRequest("functions is not supported: write tools, as OpenAI does since 2023")
+    if body.modalities not in ([], ["text"]):
+        raise BadRequest('modalities other than ["text"] are not supported')
+
+
+def read_tool_choice(choice: Any, tools: Sequence[Tool]) -> ToolChoice:
+    """Whether a tool must be called. Raises BadRequest for a choice that cannot be made."""
+    match choice:
+        case None | "" | "auto":
+            return "auto"
+        case "none":
+            return "none"
+        case "required" | "any":
+            if not tools:
+                raise BadRequest(f'tool_choice is "{choice}", but there are no tools')
+            return "required"
+        case {"type": "function", "function": {"name": str(name)}} | {"type": "function", "name": str(name)}:
+            if name not in {tool.name for tool in tools}:
+                raise BadRequest(f'tool_choice names "{name}", which is not among the tools')
+            return OnlyTool(name)
+    raise BadRequest('tool_choice must be "none", "auto", "required" or {"type": "function", "function": {"name": …}}')
 
 
 def read_effort(body: OpenAIChat) -> Any:

@@ -2,13 +2,14 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ossian.api.dialects import write_openai_error
+from ossian.api.logprobs import write_logprobs
 from ossian.api.streams import Whole
-from ossian.chat import Done, Event, Text, Thinking, ToolCall, Usage
+from ossian.chat import Done, Event, Logprob, Text, Thinking, ToolCall, Usage
 from ossian.errors import OssianError
 
 Words = dict[str, Any]
@@ -23,17 +24,19 @@ class OpenAIReply:
     """
 
     model: str
+    choices: int = 1
     include_usage: bool = False
     in_copilot: bool = False
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
     started: bool = False
     call_ids: list[str] = field(default_factory=list)
+    finished: list[Usage] = field(default_factory=list)  # of the choices that are whole
 
     def write_event(self, event: Event) -> Iterator[Words]:
         match event:
-            case Text(text):
-                yield self.write_chunk({"content": text})
+            case Text(text, logprobs):
+                yield self.write_chunk({"content": text}, logprobs=logprobs)
             case Thinking(text):
                 yield self.write_chunk(self.write_thinking(text))
             case ToolCall():
@@ -43,8 +46,10 @@ class OpenAIReply:
 
     def write_end(self, done: Done) -> Iterator[Words]:
         yield self.write_chunk({}, self.finish_reason(done))
-        if self.include_usage:
-            yield {**self.write_head("chat.completion.chunk"), "choices": [], "usage": write_usage(done.usage)}
+        self.finished.append(done.usage)
+        self.started, self.call_ids = False, []
+        if self.include_usage and len(self.finished) == self.choices:
+            yield {**self.write_head("chat.completion.chunk"), "choices": [], "usage": write_usage(*self.finished)}
 
     def write_failure(self, error: OssianError) -> Iterator[Words]:
         if not self.in_copilot:
@@ -53,21 +58,28 @@ class OpenAIReply:
         yield self.write_chunk({"content": f"\n\n**The answer broke off:** {error}"})
         yield self.write_chunk({}, "stop")
 
-    def write_whole(self, whole: Whole) -> Words:
+    def write_whole(self, *wholes: Whole) -> Words:
+        choices = [self.write_choice(index, whole) for index, whole in enumerate(wholes)]
+        usage = write_usage(*(whole.done.usage for whole in wholes))
+        return {**self.write_head("chat.completion"), "choices": choices, "usage": usage}
+
+    def write_choice(self, index: int, whole: Whole) -> Words:
+        self.call_ids = []
         message: Words = {"role": "assistant", "content": whole.text}
         if whole.thinking:
             message |= {"reasoning": whole.thinking, "reasoning_content": whole.thinking}
         if whole.calls:
             message["tool_calls"] = [self.write_call(call) for call in whole.calls]
-        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason(whole.done), "logprobs": None}
-        return {**self.write_head("chat.completion"), "choices": [choice], "usage": write_usage(whole.done.usage)}
+        reason = self.finish_reason(whole.done)
+        return {"index": index, "message": message, "finish_reason": reason, "logprobs": write_content(whole.logprobs)}
 
-    def write_chunk(self, delta: Words, finish_reason: str | None = None) -> Words:
+    def write_chunk(self, delta: Words, finish_reason: str | None = None, logprobs: Sequence[Logprob] = ()) -> Words:
         """One chunk; content and tool calls never share one, because Copilot loses the content then (its stream.ts)."""
         if not self.started:
             self.started = True
             delta = {"role": "assistant", **delta}
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+        index = min(len(self.finished), self.choices - 1)
+        choice = {"index": index, "delta": delta, "finish_reason": finish_reason, "logprobs": write_content(logprobs)}
         return {**self.write_head("chat.completion.chunk"), "choices": [choice]}
 
     def write_thinking(self, text: str) -> Words:
@@ -98,10 +110,17 @@ class OpenAIReply:
         return "tool_calls" if self.call_ids and done.reason == "stop" else done.reason
 
 
-def write_usage(usage: Usage) -> Words:
+def write_content(logprobs: Sequence[Logprob]) -> Words | None:
+    return {"content": write_logprobs(logprobs), "refusal": None} if logprobs else None
+
+
+def write_usage(*choices: Usage) -> Words:
+    """What all choices cost; their one prompt counts once, as OpenAI has it."""
+    prompt = max(usage.prompt_tokens for usage in choices)
+    written = sum(usage.completion_tokens for usage in choices)
     return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "prompt_tokens": prompt,
+        "completion_tokens": written,
+        "total_tokens": prompt + written,
+        "prompt_tokens_details": {"cached_tokens": choices[0].cached_tokens},
     }

@@ -1,12 +1,13 @@
 """One answer in the words of /v1/responses: the object, and the events of its stream."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ossian.api.dialects import write_openai_error
+from ossian.api.logprobs import write_logprobs
 from ossian.api.responses_items import ID_PREFIXES, fresh_id, seal
 from ossian.chat import Done, Event, Events, Logprob, Text, Thinking, ToolCall, Usage
 from ossian.errors import OssianError
@@ -213,17 +214,6 @@ def write_failure(error: OssianError) -> Words:
     """An error as part of a response. Codex looks for the code of a prompt that is too long."""
     code = write_openai_error(error)["error"]["code"] or ("server_error" if error.status >= 500 else "invalid_prompt")
     return {"code": code, "message": str(error)}
-
-
-def write_logprobs(logprobs: Iterable[Logprob]) -> list[Words]:
-    return [
-        write_logprob(token) | {"top_logprobs": [write_logprob(choice) for choice in token.likeliest]}
-        for token in logprobs
-    ]
-
-
-def write_logprob(token: Logprob) -> Words:
-    return {"token": token.text, "logprob": token.logprob, "bytes": list(token.bytes or token.text.encode())}
 
 
 def write_usage(usage: Usage) -> Words:

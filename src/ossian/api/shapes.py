@@ -38,6 +38,7 @@ class FunctionShape(Shape):
     name: str
     description: str = ""
     parameters: dict[str, Any] = Field(default_factory=dict)
+    strict: bool = False
 
 
 class ToolShape(Shape):

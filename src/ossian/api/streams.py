@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ossian.api.dialects import JSON_TYPE, Dialect, as_known, dump, error_response
-from ossian.chat import Done, Event, Events, Text, Thinking, ToolCall, Usage
+from ossian.chat import Done, Event, Events, Logprob, Text, Thinking, ToolCall, Usage
 from ossian.errors import ModelFailed, OssianError
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ class Whole:
     text: str
     calls: tuple[ToolCall, ...]
     done: Done
+    logprobs: tuple[Logprob, ...] = ()
 
 
 class StreamReply(Protocol):
@@ -143,21 +144,33 @@ class StreamResponse(LiveResponse):
 
 
 async def gather(events: Events) -> Whole:
-    """Listen to the end."""
-    thinking, text, calls = [], [], []
-    done = Done("stop", Usage())
+    """Listen to the end of one answer."""
+    return (await gather_each(events))[-1]
+
+
+async def gather_each(events: Events) -> list[Whole]:
+    """Listen to the end of answers that come one after another."""
+    wholes = []
+    heard: list[Event] = []
     async with aclosing(events):
         async for event in events:
-            match event:
-                case Thinking(piece):
-                    thinking.append(piece)
-                case Text(piece):
-                    text.append(piece)
-                case ToolCall():
-                    calls.append(event)
-                case Done():
-                    done = event
-    return Whole("".join(thinking), "".join(text), tuple(calls), done)
+            if isinstance(event, Done):
+                wholes.append(put_together(heard, event))
+                heard = []
+            else:
+                heard.append(event)
+    return wholes or [put_together(heard, Done("stop", Usage()))]
+
+
+def put_together(heard: Sequence[Event], done: Done) -> Whole:
+    texts = [event for event in heard if isinstance(event, Text)]
+    return Whole(
+        "".join(event.text for event in heard if isinstance(event, Thinking)),
+        "".join(event.text for event in texts),
+        tuple(event for event in heard if isinstance(event, ToolCall)),
+        done,
+        tuple(likely for event in texts for likely in event.logprobs),
+    )
 
 
 async def hang_up(receive: Receive) -> None:

@@ -26,7 +26,8 @@ def read_tools(shapes: Sequence[ToolShape], file: ModelFile) -> tuple[Tool, ...]
             raise BadRequest(f'tools[{index}].type "{shape.type}" is not supported; write "function"')
     if shapes and "tools" not in file.capabilities:
         raise BadRequest(f"{ollama_name(file)} does not support tools")
-    return tuple(Tool(shape.function.name, shape.function.description, shape.function.parameters) for shape in shapes)
+    offered = (shape.function for shape in shapes)
+    return tuple(Tool(tool.name, tool.description, tool.parameters, tool.strict) for tool in offered)
 
 
 def ollama_name(file: ModelFile) -> str:

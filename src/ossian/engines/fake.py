@@ -134,7 +134,7 @@ def split(event: Event) -> Iterator[Event]:
     match event:
         case Thinking(text):
             yield from (Thinking(word) for word in words(text))
-        case Text(text):
+        case Text(text, logprobs=()):
             yield from (Text(word) for word in words(text))
         case _:
             yield event
