@@ -76,6 +76,7 @@ class Settings:
     models: Path = HOME / "models"
     home: Path = HOME
     api_key: str = ""
+    admin_key: str = ""
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     keep_alive: float = 300.0
@@ -112,6 +113,7 @@ VARIABLES = (
     Variable("models", ("OSSIAN_MODELS",), read_path, "where pulled models are kept"),
     Variable("home", ("OSSIAN_HOME",), read_path, "chat history, logs and sockets"),
     Variable("api_key", ("OSSIAN_API_KEY",), str, "the key callers must send; needed to listen beyond loopback"),
+    Variable("admin_key", ("OSSIAN_ADMIN_KEY",), str, "the key for changing models: pull, create, copy, delete"),
     Variable("origins", ("OSSIAN_ORIGINS", "OLLAMA_ORIGINS"), read_list, "more web origins that may call, comma list"),
     Variable("hosts", ("OSSIAN_HOSTS",), read_list, "more Host names this server answers to, comma list"),
     Variable("keep_alive", ("OSSIAN_KEEP_ALIVE", "OLLAMA_KEEP_ALIVE"), read_duration, "how long a model stays loaded"),

@@ -256,7 +256,7 @@ def test_every_field_reaches_the_model(serve):
 
 @pytest.mark.parametrize(
     ("choice", "read", "offered"),
-    [({"type": "auto"}, "auto", 1), ({"type": "any"}, "required", 1), ({"type": "none"}, "none", 0), (None, "auto", 1)],
+    [({"type": "auto"}, "auto", 1), ({"type": "any"}, "required", 1), ({"type": "none"}, "none", 1), (None, "auto", 1)],
 )
 def test_tool_choice(serve, choice, read, offered):
     request = asked(serve(), tools=[WEATHER], tool_choice=choice)

@@ -96,6 +96,24 @@ def test_a_key_is_wanted_when_there_is_one(serve):
     assert server.post("/api/generate", CHAT, headers={"x-api-key": "schlüssel".encode()}).status_code == 200
 
 
+def test_changing_models_needs_the_admin_key_and_that_opens_all_else(serve):
+    server = serve(api_key="one", admin_key="two")
+    answers = {}
+    for key in ("one", "two"):
+        headers = {"authorization": f"Bearer {key}"}
+        asked = server.post("/api/generate", CHAT, headers=headers)
+        copied = server.post("/api/copy", {"source": "nobody", "destination": "x"}, headers=headers)
+        answers[key] = (asked.status_code, copied.status_code)
+    assert answers == {"one": (200, 403), "two": (200, 404)}
+
+
+def test_an_admin_key_alone_leaves_asking_open(serve):
+    server = serve(admin_key="two")
+    assert server.post("/api/generate", CHAT).status_code == 200
+    response = server.post("/api/pull", {"model": "nobody"})
+    assert response.status_code == 403 and "admin key" in response.json()["error"]
+
+
 def test_without_a_key_any_authorization_is_ignored(steady_server):
     server = steady_server
     for value in ("Bearer ", "Bearer", "Bearer x", "Basic eDp5", ""):

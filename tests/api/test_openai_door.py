@@ -126,7 +126,7 @@ def test_every_field_reaches_the_model(serve):
     asked = server.model.requests[0]
     assert (asked.max_tokens, asked.stop, asked.context, asked.keep_alive) == (9, ("END",), 5000, 120.0)
     assert (asked.sampling.temperature, asked.sampling.top_k, asked.sampling.seed) == (0.1, 3, 3)
-    assert (asked.reasoning, asked.think, asked.tools, asked.format) == ("low", True, (), {"type": "object"})
+    assert (asked.reasoning, asked.think, asked.tool_choice, asked.format) == ("low", True, "none", {"type": "object"})
 
 
 def test_thinking_is_read_back_under_all_its_names(serve):

@@ -39,7 +39,6 @@ OLLAMA_REFUSALS = [
     pytest.param("/api/chat", chat(messages=[{**HI[0], "images": ["aa"]}]), 400, "does not support images", id="image"),
     pytest.param("/api/chat", chat(stream="yes"), 400, "stream must be true or false", id="stream"),
     pytest.param("/api/chat", chat(top_logprobs=21), 400, "top_logprobs must be between 0 and 20", id="top_logprobs"),
-    pytest.param("/api/chat", chat(logprobs=True), 400, "logprobs is not supported yet", id="logprobs"),
     pytest.param("/api/chat", chat(format=1), 400, "invalid format", id="format"),
     pytest.param("/api/chat", chat(format="yaml"), 400, 'expected "json" or a valid JSON Schema', id="format word"),
     pytest.param("/api/chat", chat(think="hard"), 400, 'invalid think value: "hard" (must be', id="think word"),

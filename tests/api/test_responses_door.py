@@ -353,7 +353,7 @@ def test_grouped_functions_are_offered_and_called_by_both_names(serve_here):
 
 CHOICES = [
     pytest.param("auto", "auto", ["weather", "time"], id="auto"),
-    pytest.param("none", "none", [], id="none"),
+    pytest.param("none", "none", ["weather", "time"], id="none"),
     pytest.param("required", "required", ["weather", "time"], id="required"),
     pytest.param({"type": "function", "name": "time"}, OnlyTool("time"), ["weather", "time"], id="one"),
     pytest.param(

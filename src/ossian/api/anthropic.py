@@ -105,7 +105,7 @@ def read_prompt(body: AnthropicPrompt, file: ModelFile) -> ChatRequest:
     return ChatRequest(
         body.model,
         finish_conversation(read_turns(body), file),
-        tools=() if choice == "none" else tools,
+        tools=tools,
         reasoning=reasoning,
         think=think,
         format=read_output_format(body.output_config.format or body.output_format),

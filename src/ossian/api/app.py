@@ -28,9 +28,9 @@ from ossian.api import (
     tokens,
     vectors,
 )
-from ossian.api.desk import Desk
+from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import ANTHROPIC, OLLAMA, OPENAI, RESPONSES, Dialect, error_response
-from ossian.api.guard import Guard
+from ossian.api.guard import Guard, check_admin
 from ossian.api.metrics import Counted
 from ossian.api.pull import pull
 from ossian.api.shapes import Shape
@@ -145,6 +145,8 @@ def add_route(app: FastAPI, route: Route) -> None:
         """Answer, and say every error in the dialect of the door."""
         log.debug("%s %s for %s", request.method, request.url.path, request.headers.get("user-agent", "nobody"))
         try:
+            if route.manages:
+                check_admin(desk_of(request).settings, request.headers)
             return await route.answer(request)
         except ClientDisconnect:
             return Response(status_code=CLIENT_CLOSED_REQUEST)

@@ -74,7 +74,7 @@ class Guard:
             await preflight(origin)(scope, receive, answer)
             return
         try:
-            check_key(self.settings.api_key, scope, headers)
+            check_key(self.settings, scope, headers)
             is_upload = scope["path"].startswith(UPLOADS)  # the disk bounds those
             limit = sys.maxsize if is_upload else self.settings.max_body
             await check_size(limit, receive, headers)
@@ -107,16 +107,26 @@ async def check_size(limit: float, receive: Receive, headers: Headers) -> None:
         raise BodyTooLarge(limit)
 
 
-def check_key(key: str, scope: Scope, headers: Headers) -> None:
-    """Raise Forbidden unless the caller has the key. Not a 401: there VS Code shows its own sign-in dialog."""
-    if not key or (scope["path"] == "/" and scope.get("method") in ("GET", "HEAD")):
+def check_key(settings: Settings, scope: Scope, headers: Headers) -> None:
+    """Raise Forbidden unless the caller has a key. Not a 401: there VS Code shows its own sign-in dialog."""
+    if not settings.api_key or (scope["path"] == "/" and scope.get("method") in ("GET", "HEAD")):
         return
+    if not has_key(headers, settings.api_key, settings.admin_key):
+        raise Forbidden("this server wants its API key:", "send Authorization: Bearer followed by the key.")
+
+
+def check_admin(settings: Settings, headers: Headers) -> None:
+    """Raise Forbidden unless the caller may change which models there are."""
+    if settings.admin_key and not has_key(headers, settings.admin_key):
+        raise Forbidden("changing models here needs the admin key:", "send Authorization: Bearer followed by it.")
+
+
+def has_key(headers: Headers, *keys: str) -> bool:
+    """Whether the caller sends one of these keys, as a bearer's or in Anthropic's own header."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    given = token.strip() if scheme.lower() == "bearer" else ""
-    for candidate in (given, headers.get("x-api-key", "")):
-        if hmac.compare_digest(candidate.encode("latin-1"), key.encode()):
-            return
-    raise Forbidden("this server wants its API key:", "send Authorization: Bearer followed by the key.")
+    given = (token.strip() if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))
+    pairs = [(one.encode("latin-1"), key.encode()) for one in given for key in keys if key]
+    return any([hmac.compare_digest(one, key) for one, key in pairs])
 
 
 def is_own_host(header: str, more: Iterable[str] = ()) -> bool:

@@ -47,7 +47,7 @@ def read_request(body: ResponsesPrompt, items: Sequence[Placed], file: ModelFile
     return ChatRequest(
         body.model,
         finish_conversation([*instructions, *turns], file),
-        tools=() if choice == "none" else tools,
+        tools=tools,
         reasoning=reasoning,
         think=think,
         max_tokens=options.max_tokens,

@@ -87,7 +87,7 @@ class Client:
 
     @contextmanager
     def _connected(self) -> Iterator[httpx2.Client]:
-        url, key = self.settings.url, self.settings.api_key
+        url, key = self.settings.url, self.settings.admin_key or self.settings.api_key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx2.Timeout(None, connect=CONNECT_SECONDS)
         try:

@@ -92,7 +92,8 @@ def is_at(address: tuple[str, int], host: str, port: int) -> bool:
 
 def who_answers(settings: Settings) -> tuple[str, str] | None:
     """Product and version by /api/version; None when nobody listens, two empty strings when it is a stranger."""
-    headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
+    key = settings.admin_key or settings.api_key
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         with httpx2.Client(timeout=ASK_SECONDS, headers=headers, trust_env=False) as http:
             body = http.get(f"{settings.url}/api/version").json()

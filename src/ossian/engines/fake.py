@@ -63,7 +63,7 @@ def improvise(request: ChatRequest) -> Iterator[Event]:
         yield Thinking(f"{last.role} said {len(words(last.content))} words.")
     if last.role == "tool":
         yield Text(f"The tool answered: {last.content}")
-    elif asked and asked[1] in {tool.name for tool in request.tools}:
+    elif asked and request.tool_choice != "none" and asked[1] in {tool.name for tool in request.tools}:
         yield ToolCall(f"call_fake{len(request.messages):04}", asked[1], asked[2])
     else:
         yield Text(f"You said: {last.content}")
