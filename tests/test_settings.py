@@ -14,6 +14,7 @@ EXAMPLES = {
     "OSSIAN_MODELS": ("/models", Path("/models")),
     "OSSIAN_HOME": ("/home/me", Path("/home/me")),
     "OSSIAN_API_KEY": ("secret", "secret"),
+    "OSSIAN_ADMIN_KEY": ("secret", "secret"),
     "OSSIAN_ORIGINS": ("https://a, https://b,", ("https://a", "https://b")),
     "OSSIAN_HOSTS": ("box.lan", ("box.lan",)),
     "OSSIAN_KEEP_ALIVE": ("1h30m", 5400.0),

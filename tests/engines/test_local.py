@@ -7,6 +7,7 @@ import pytest
 
 from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Message, Sampling, Text, Thinking
 from ossian.engines.local import LocalModel
+from ossian.engines.stops import MOST_REPEATS
 from ossian.errors import ContextTooLong
 
 HELLO = (Message("user", "hello"),)
@@ -70,3 +71,10 @@ async def test_a_stop_string_ends_the_answer_and_is_not_shown(model: LocalModel)
     )
     assert text_of(events) == whole[: whole.index(stop)]
     assert isinstance(events[-1], Done) and events[-1].reason == "stop"
+
+
+async def test_a_loop_of_one_token_ends_with_a_proper_end(model: LocalModel) -> None:
+    request = CompletionRequest("tiny", "Go", sampling=Sampling(logit_bias={65: 100.0}))
+    *said, done = await events_of(model, request)
+    assert isinstance(done, Done) and done.reason == "length"
+    assert done.usage.completion_tokens == len(said) == MOST_REPEATS + 1

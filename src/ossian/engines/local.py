@@ -13,7 +13,7 @@ from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Log
 from ossian.engines.memory import physical_cores
 from ossian.engines.meter import Meter
 from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
-from ossian.engines.stops import StopCutter
+from ossian.engines.stops import LoopGuard, StopCutter
 from ossian.errors import ContextTooLong, NotSupported
 from ossian.harmony.grammar import answer_grammar, text_grammar
 from ossian.harmony.parse import Parser
@@ -172,7 +172,7 @@ class LocalModel:
         if request.top_logprobs is not None:
             fields["n_probs"] = max(1, request.top_logprobs)
         meter.begin()
-        timings = None
+        timings, loops, guard = None, False, LoopGuard()
         try:
             async with aclosing(self._runner.complete(tokens, bound, request.sampling, **fields)) as steps:
                 async for step in steps:
@@ -181,8 +181,10 @@ class LocalModel:
                     else:
                         meter.piece()
                         yield trim(step, request.top_logprobs)
+                        if loops := guard.is_loop(step.token):
+                            break
         finally:
-            meter.end(timings)
+            meter.end(timings, limit=loops)
 
     async def _tokens(self, prompt: Prompt) -> list[int]:
         """Token ids of a rendered prompt. Texts that come again, such as an editor's tools, are tokenised once."""

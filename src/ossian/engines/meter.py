@@ -35,15 +35,18 @@ class Meter:
             self._first = time.monotonic()
         self._pieces += 1
 
-    def end(self, timings: Timings | None) -> None:
-        """A completion is over; None when we stopped it ourselves. The caller's prompt is the first one's."""
+    def end(self, timings: Timings | None, *, limit: bool = False) -> None:
+        """A completion is over; None when we stopped it ourselves, at a `limit` of ours or for having enough.
+
+        The caller's prompt is the first completion's.
+        """
         if self._completions == 0 and timings is not None:
             self._cached = timings.cached_tokens
         self._completions += 1
         self._written += timings.completion_tokens if timings else self._pieces
         self._prompt_seconds += timings.prompt_seconds if timings else self._first - self._asked
         self._writing_seconds += timings.completion_seconds if timings else time.monotonic() - self._first
-        self.limit = timings is not None and timings.limit
+        self.limit = limit or (timings is not None and timings.limit)
         self._pieces = 0
 
     @property

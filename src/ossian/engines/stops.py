@@ -1,6 +1,8 @@
-"""Cut an answer at a stop string, even when the string arrives in pieces. Knows only text."""
+"""Where an answer ends before the model ends it: at a stop string, or in a loop. Knows only texts and token ids."""
 
 from collections.abc import Sequence
+
+MOST_REPEATS = 128  # Ollama ends an answer after 30, which a row of zeros in base64 or of dashes reaches
 
 
 class StopCutter:
@@ -46,3 +48,23 @@ class StopCutter:
     def _let_out(self, count: int) -> str:
         shown, self._held = self._held[:count], self._held[count:]
         return shown
+
+
+class LoopGuard:
+    """Notices a model that says one token again and again, as small or damaged ones do, and never comes to an end.
+
+    >>> guard = LoopGuard(most=3)
+    >>> [guard.is_loop(token) for token in (7, 7, 7, 7)]
+    [False, False, False, True]
+    """
+
+    def __init__(self, most: int = MOST_REPEATS) -> None:
+        self._most = most
+        self._last = -1
+        self._times = 0
+
+    def is_loop(self, token: int) -> bool:
+        """Take the next token; true when it has come more often in a row than anybody means it to."""
+        self._times = self._times + 1 if token == self._last else 1
+        self._last = token
+        return self._times > self._most
