@@ -76,7 +76,7 @@ def test_what_a_model_is_comes_from_its_file(catalogue, models):
     assert (tiny.architecture, tiny.is_gpt_oss, tiny.context_length, tiny.parameter_count) == (
         "gpt-oss", True, 131_072, 4096,
     )  # fmt: skip
-    assert (tiny.capabilities, tiny.vocabulary) == (("completion", "tools", "thinking"), 100)
+    assert (tiny.capabilities, tiny.vocabulary) == (("completion", "tools", "insert", "thinking"), 100)
     assert (tiny.parameters, tiny.license, tiny.size) == ({"temperature": 1.0}, "apache-2.0", tiny.path.stat().st_size)
     assert len(tiny.digest) == 64
 

@@ -18,6 +18,7 @@ from ossian.api import (
     anthropic,
     blobs,
     completions,
+    infill,
     manage,
     ollama,
     ollama_models,
@@ -108,6 +109,7 @@ ROUTES = (
     Route("POST", "/rerank", rerank.rerank_openai, OPENAI, Rerank),
     Route("POST", "/api/tokenize", tokens.tokenize, body=Tokenize),
     Route("POST", "/api/detokenize", tokens.detokenize, body=Detokenize),
+    Route("POST", "/infill", infill.infill, OPENAI, infill.Infill),
     Route("GET", "/metrics", prometheus.metrics),
 )
 """Every GET answers HEAD as well."""

@@ -77,6 +77,8 @@ def read_completions(body: OpenAICompletion, file: ModelFile) -> list[Completion
     check_numbers(body)
     if body.suffix and "insert" not in file.capabilities:
         raise BadRequest(f"{ollama_name(file)} does not support insert")
+    if body.suffix and read_response_format(body.response_format) is not None:
+        raise BadRequest("suffix does not go together with response_format")
     refuse_thinking(body, file)
     prompts = read_prompts(body.prompt, "prompt", file.vocabulary)
     if len(prompts) * body.n > MOST_CHOICES:

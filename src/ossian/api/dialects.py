@@ -98,7 +98,7 @@ def dialect_of(path: str) -> Dialect:
     """The dialect that a path is spoken in, known before any route is."""
     if path.startswith("/v1/messages"):
         return ANTHROPIC
-    return OPENAI if path.startswith("/v1/") or path in ("/api/chat/completions", "/rerank") else OLLAMA
+    return OPENAI if path.startswith("/v1/") or path in ("/api/chat/completions", "/rerank", "/infill") else OLLAMA
 
 
 def json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

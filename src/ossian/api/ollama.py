@@ -81,27 +81,30 @@ def read_chat(body: OllamaChat, file: ModelFile) -> ChatRequest:
 
 
 def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | CompletionRequest:
-    """What /api/generate asks: a conversation of one turn, or with `raw` the bare text."""
+    """What /api/generate asks: a conversation of one turn, with `raw` bare text, with `suffix` what stands between."""
     check_ability("generate", body.model, file)
     if body.raw and (body.template or body.system or body.context):
         raise BadRequest("raw mode does not support template, system, or context")
-    if body.suffix:
+    if body.suffix and "insert" not in file.capabilities:
         raise BadRequest(f"{ollama_name(file)} does not support insert")
+    if body.suffix and (body.system or read_format(body.format)):
+        raise BadRequest("suffix does not go together with system or format")
     if body.template:
         raise BadRequest("template is not supported: gpt-oss is always asked in its own language, harmony; see raw")
     if body.context:
         raise BadRequest("context is not supported; send the conversation to /api/chat instead")
     if body.images:
         raise NotSupported(body.model, "images")
-    if not body.raw:
+    if not (body.raw or body.suffix):
         system = [Message("system", body.system)] if body.system else []
         return write_request(body, file, (*system, Message("user", body.prompt)), [])
     if body.think:
-        raise BadRequest("think is not supported with raw: the prompt is sent untouched")
+        raise BadRequest("think is not supported with raw or suffix: there is no place for thinking")
     options = read_options(body.options, file)
     return CompletionRequest(
         body.model,
         body.prompt,
+        body.suffix,
         max_tokens=options.max_tokens,
         stop=options.stop,
         sampling=options.sampling,

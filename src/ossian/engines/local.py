@@ -16,6 +16,7 @@ from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
 from ossian.engines.stops import LoopGuard, StopCutter
 from ossian.errors import ContextTooLong, NotSupported
 from ossian.harmony.grammar import answer_grammar, text_grammar
+from ossian.harmony.infill import InfillCutter, render_infill
 from ossian.harmony.parse import Parser
 from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, open_final, opening, render
 from ossian.harmony.tags import CALL, END, END_OF_TEXT, RETURN
@@ -128,7 +129,12 @@ class LocalModel:
         yield Done("length" if answer.meter.limit else "stop", answer.meter.usage, answer.stop)
 
     async def complete(self, request: CompletionRequest) -> Events:
-        """Continue raw text, in which the model's special tokens are read as what they are."""
+        """Continue raw text, in which the model's special tokens are read as what they are; or fill a gap in code."""
+        if request.suffix:
+            async with aclosing(self._fill_in(request)) as events:
+                async for event in events:
+                    yield event
+            return
         prompt = request.prompt
         tokens = await self.tokenize(prompt) if isinstance(prompt, str) else list(prompt)
         grammar = "" if request.format is None else text_grammar(request.format)
@@ -141,6 +147,27 @@ class LocalModel:
                 if cutter.stopped:
                     break
         if held := cutter.finish():
+            yield Text(held, likely.give())
+        yield Done("length" if meter.limit else "stop", meter.usage, cutter.met)
+
+    async def _fill_in(self, request: CompletionRequest) -> Events:
+        """What belongs between the prompt and its suffix."""
+        if not self._file.is_gpt_oss:
+            raise NotSupported(request.model, "insert")
+        prefix = request.prompt if isinstance(request.prompt, str) else await self.detokenize(request.prompt)
+        tokens = await self._tokens(render_infill(request.model, prefix, request.suffix, today=self._today()))
+        meter, cutter, infill = Meter(len(tokens)), StopCutter(request.stop), InfillCutter(prefix, request.suffix)
+        likely = Likely()
+        async with aclosing(self._steps(tokens, request, meter, "")) as pieces:
+            async for piece in pieces:
+                if piece.token in self._names:
+                    break
+                likely.take(piece)
+                if shown := cutter.feed(infill.feed(piece.text)):
+                    yield Text(shown, likely.give())
+                if cutter.stopped or infill.ended:
+                    break
+        if held := cutter.feed(infill.finish()) + cutter.finish():
             yield Text(held, likely.give())
         yield Done("length" if meter.limit else "stop", meter.usage, cutter.met)
 

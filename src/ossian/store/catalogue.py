@@ -47,7 +47,7 @@ class ModelFile:
     size             bytes of the file
     digest           64 hex characters that stay the same as long as the file does (of its head, size and name)
     metadata         the GGUF's key-value pairs without the tokenizer's long arrays
-    capabilities     of chat.MODEL_CAPABILITIES, "completion", "tools", "thinking" for gpt-oss
+    capabilities     of chat.MODEL_CAPABILITIES, "completion", "tools", "insert", "thinking" for gpt-oss
     parameters       default options, in Ollama's names: {"temperature": 1.0}
     vocabulary       how many tokens it knows; 0: the file does not say
     messages         turns that stand before every conversation
@@ -89,7 +89,7 @@ def capabilities_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """What a model of this architecture can do here."""
     architecture = str(metadata.get("general.architecture", ""))
     if architecture == "gpt-oss":
-        return ("completion", "tools", "thinking")
+        return ("completion", "tools", "insert", "thinking")
     match metadata.get(f"{architecture}.pooling_type"):
         case None:
             return ("completion",)
