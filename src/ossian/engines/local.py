@@ -9,7 +9,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Logprob, ModelInfo, Text, Thinking
+from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, ModelInfo, Text
+from ossian.engines.hearing import Answer, Likely, trim
 from ossian.engines.memory import physical_cores
 from ossian.engines.meter import Meter
 from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
@@ -19,12 +20,10 @@ from ossian.harmony.grammar import answer_grammar, text_grammar
 from ossian.harmony.infill import InfillCutter, render_infill
 from ossian.harmony.parse import Parser
 from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, open_final, opening, render
-from ossian.harmony.tags import CALL, END, END_OF_TEXT, RETURN
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
 CACHED_TEXTS = 4_096
-ENDINGS = (CALL, RETURN, END_OF_TEXT)
 CALL_ID_LETTERS = string.ascii_lowercase + string.digits
 
 
@@ -175,7 +174,7 @@ class LocalModel:
         if not self._file.is_gpt_oss:
             raise NotSupported(request.model, "chat")
 
-    async def _write(self, tokens: list[int], prompt: Prompt, answer: "Answer") -> AsyncGenerator[Event, None]:
+    async def _write(self, tokens: list[int], prompt: Prompt, answer: Answer) -> AsyncGenerator[Event, None]:
         """One completion as events, bound by the grammar of what was asked."""
         grammar = answer_grammar(answer.request, opening(prompt))
         async with aclosing(self._steps(tokens, answer.request, answer.meter, grammar)) as pieces:
@@ -228,94 +227,7 @@ class LocalModel:
         return tokens
 
 
-def trim(piece: Piece, likeliest: int | None) -> Piece:
-    """A piece with as many likeliest choices as were asked for; llama.cpp gives one at least."""
-    kept = tuple(replace(each, likeliest=each.likeliest[:likeliest]) for each in piece.logprobs)
-    return replace(piece, logprobs=kept)
-
-
-class Likely:
-    """Log-probabilities that wait for the text of their tokens to be shown."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Logprob] = []
-
-    def take(self, piece: Piece) -> None:
-        self._waiting += piece.logprobs
-
-    def give(self) -> tuple[Logprob, ...]:
-        given, self._waiting = tuple(self._waiting), []
-        return given
-
-
 def cosine(one: Sequence[float], other: Sequence[float]) -> float:
     """The cosine of the angle between two vectors; 0 where one has no length."""
     lengths = math.hypot(*one) * math.hypot(*other)
     return sum(a * b for a, b in zip(one, other, strict=True)) / lengths if lengths else 0.0
-
-
-class Answer:
-    """One answer while it is being written: pieces in, events out."""
-
-    def __init__(self, request: ChatRequest, parser: Parser, meter: Meter, names: dict[int, str]) -> None:
-        self.request = request
-        self.parser = parser
-        self.meter = meter
-        self.thinking = ""
-        self._cutter = StopCutter(request.stop)
-        self._likely = Likely()
-        self._closed = False
-        self._names = names
-
-    @property
-    def stopped(self) -> bool:
-        """A stop string was met, or the final answer was closed: what comes behind it is not for anybody."""
-        return self._cutter.stopped or self._closed
-
-    @property
-    def stop(self) -> str:
-        """The stop string that was met."""
-        return self._cutter.met
-
-    @property
-    def wants_final(self) -> bool:
-        """It ended before a word for the person: after the analysis, or where a format takes over."""
-        return not (self.parser.answered or self.stopped or self.meter.limit)
-
-    def take(self, piece: Piece) -> list[Event]:
-        """The events that a piece completes. A control token's own text is never shown."""
-        name = self._names.get(piece.token)
-        if name not in ENDINGS and self._is_structured:
-            self._likely.take(piece)
-            return self._shown(self.parser.feed(None, piece.text or name or ""))
-        if self.parser.in_final and not name:
-            self._likely.take(piece)
-        text = piece.text.replace(name, "") if name else piece.text
-        self._closed = name == END and self.parser.in_final
-        events = self.parser.feed(None, text) if text else []
-        return self._shown(events + (self.parser.feed(name, "") if name else []))
-
-    @property
-    def _is_structured(self) -> bool:
-        """A call or a format is being written: to the grammar a tag is text there, and so it is to us."""
-        return bool(self.parser.recipient) or (self.parser.in_final and self.request.format is not None)
-
-    def finish(self) -> list[Event]:
-        """What was held back, when a completion is over."""
-        events = self._shown(self.parser.finish())
-        held = self._cutter.finish()
-        return [*events, Text(held, self._likely.give())] if held else events
-
-    def _shown(self, events: list[Event]) -> list[Event]:
-        shown: list[Event] = []
-        for event in events:
-            match event:
-                case Text(text):
-                    if kept := self._cutter.feed(text):
-                        shown.append(Text(kept, self._likely.give()))
-                case Thinking(text):
-                    self.thinking += text
-                    shown += [event] if self.request.think else []
-                case _:
-                    shown.append(event)
-        return shown
