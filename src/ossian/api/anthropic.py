@@ -12,7 +12,7 @@ from ossian.api.anthropic_reply import AnthropicReply, Display
 from ossian.api.anthropic_turns import read_turns
 from ossian.api.desk import desk_of
 from ossian.api.dialects import ANTHROPIC, REQUEST_ID
-from ossian.api.options import read_format, read_keep_alive, read_options, read_think
+from ossian.api.options import read_format, read_options, read_think, with_options
 from ossian.api.shapes import FunctionShape, ToolShape, read_body
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt, AnthropicTool, ThinkingShape
 from ossian.api.streams import WholeResponse
@@ -85,14 +85,7 @@ def read_chat(body: AnthropicChat, file: ModelFile) -> ChatRequest:
     options = read_options(
         {**body.options, **{name: value for name, value in named.items() if value is not None}}, file
     )
-    return replace(
-        read_prompt(body, file),
-        max_tokens=options.max_tokens,
-        stop=options.stop,
-        sampling=options.sampling,
-        context=options.context,
-        keep_alive=read_keep_alive(body.keep_alive),
-    )
+    return with_options(read_prompt(body, file), options, body.keep_alive)
 
 
 def read_prompt(body: AnthropicPrompt, file: ModelFile) -> ChatRequest:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import OPENAI, write_openai_error
-from ossian.api.options import read_options
+from ossian.api.options import read_options, with_options
 from ossian.api.shapes import Shape, read_body
 from ossian.api.streams import Whole
 from ossian.api.turns import ollama_name
@@ -74,14 +74,8 @@ def read_infill(body: Infill, file: ModelFile) -> CompletionRequest:
     named = {name: getattr(body, name) for name in OPTION_FIELDS} | {"num_predict": body.n_predict}
     options = read_options({name: value for name, value in named.items() if value is not None}, file)
     others = "".join(f"# {extra.filename}\n{extra.text}\n\n" for extra in body.input_extra)
-    return CompletionRequest(
-        file.name,
-        others + body.input_prefix + body.prompt,
-        body.input_suffix or "\n",
-        max_tokens=options.max_tokens,
-        stop=options.stop,
-        sampling=options.sampling,
-    )
+    code = others + body.input_prefix + body.prompt
+    return with_options(CompletionRequest(file.name, code, body.input_suffix or "\n"), options)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import OLLAMA, write_ollama_error
 from ossian.api.logprobs import read_top_logprobs, write_logprobs
-from ossian.api.options import read_format, read_keep_alive, read_options, read_think
+from ossian.api.options import read_format, read_keep_alive, read_options, read_think, with_options
 from ossian.api.recall import read_arguments
 from ossian.api.shapes import read_body
 from ossian.api.shapes_ollama import OllamaCall, OllamaChat, OllamaGenerate, OllamaMessage, OllamaRequest
@@ -101,38 +101,30 @@ def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | Comple
     if body.think:
         raise BadRequest("think is not supported with raw or suffix: there is no place for thinking")
     options = read_options(body.options, file)
-    return CompletionRequest(
+    request = CompletionRequest(
         body.model,
         body.prompt,
         body.suffix,
-        max_tokens=options.max_tokens,
-        stop=options.stop,
-        sampling=options.sampling,
-        context=options.context,
-        keep_alive=read_keep_alive(body.keep_alive),
         format=read_format(body.format),
         top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
     )
+    return with_options(request, options, body.keep_alive)
 
 
 def write_request(body: OllamaRequest, file: ModelFile, messages: tuple[Message, ...], tools: list[Any]) -> ChatRequest:
     options = read_options(body.options, file)
     offered = read_tools(tools, file)
     think, reasoning = read_think(body.think, body.model, file)
-    return ChatRequest(
+    request = ChatRequest(
         body.model,
         finish_conversation(messages, file),
         tools=offered,
         reasoning=reasoning,
         think=think,
-        max_tokens=options.max_tokens,
-        stop=options.stop,
-        sampling=options.sampling,
-        context=options.context,
-        keep_alive=read_keep_alive(body.keep_alive),
         format=read_format(body.format),
         top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
     )
+    return with_options(request, options, body.keep_alive)
 
 
 def read_message(shape: OllamaMessage, index: int, model: str) -> Message:

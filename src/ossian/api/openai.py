@@ -13,7 +13,7 @@ from ossian.api.dialects import OPENAI, json_response
 from ossian.api.logprobs import read_top_logprobs
 from ossian.api.ollama_models import COPILOT_AGENT, most_output
 from ossian.api.openai_reply import OpenAIReply
-from ossian.api.options import Options, read_format, read_keep_alive, read_options, read_think
+from ossian.api.options import Options, read_format, read_options, read_think, with_options
 from ossian.api.shapes import read_body
 from ossian.api.shapes_openai import OpenAICall, OpenAIChat, OpenAIMessage, ResponseFormat
 from ossian.api.streams import StreamResponse, WholeResponse, gather_each
@@ -97,21 +97,18 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
     tools = read_tools(body.tools, file)
     think, reasoning = read_think(read_effort(body), body.model, file)
     options = read_all_options(body, file)
-    return ChatRequest(
+    bias = read_logit_bias(body.logit_bias, file.vocabulary)
+    request = ChatRequest(
         body.model,
         finish_conversation(messages, file),
         tools=tools,
         reasoning=reasoning,
         think=think,
-        max_tokens=options.max_tokens,
-        stop=options.stop,
-        sampling=replace(options.sampling, logit_bias=read_logit_bias(body.logit_bias, file.vocabulary)),
-        context=options.context,
-        keep_alive=read_keep_alive(body.keep_alive),
         format=read_response_format(body.response_format),
         tool_choice=read_tool_choice(body.tool_choice, tools),
         top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
     )
+    return with_options(request, replace(options, sampling=replace(options.sampling, logit_bias=bias)), body.keep_alive)
 
 
 def refuse_unserved(body: OpenAIChat) -> None:

@@ -4,9 +4,9 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from ossian.chat import Reasoning, Sampling
+from ossian.chat import ChatRequest, CompletionRequest, Reasoning, Sampling
 from ossian.errors import BadRequest, NotSupported
 from ossian.settings import read_duration
 from ossian.store.catalogue import ModelFile
@@ -44,6 +44,21 @@ class Options:
     max_tokens: int | None
     stop: tuple[str, ...]
     sampling: Sampling
+
+
+AnyRequest = TypeVar("AnyRequest", ChatRequest, CompletionRequest)
+
+
+def with_options(request: AnyRequest, options: Options, keep_alive: Any = None) -> AnyRequest:
+    """The request, to be answered as the options say."""
+    return replace(
+        request,
+        max_tokens=options.max_tokens,
+        stop=options.stop,
+        sampling=options.sampling,
+        context=options.context,
+        keep_alive=read_keep_alive(keep_alive),
+    )
 
 
 def read_options(asked: Mapping[str, Any], file: ModelFile) -> Options:

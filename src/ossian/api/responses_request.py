@@ -5,7 +5,7 @@ from typing import Any
 
 from ossian.api.dialects import Refusal
 from ossian.api.openai import THINK_OF_EFFORT
-from ossian.api.options import Options, read_format, read_keep_alive, read_options, read_think
+from ossian.api.options import Options, read_format, read_options, read_think, with_options
 from ossian.api.responses_items import Placed, read_turns
 from ossian.api.responses_tools import dump_shape, offer_tools, read_choice, write_tool
 from ossian.api.shapes_responses import ResponsesCreate, ResponsesPrompt
@@ -43,22 +43,17 @@ def read_request(body: ResponsesPrompt, items: Sequence[Placed], file: ModelFile
         raise Refusal("input must hold at least one message", "input")
     choice, tools = read_choice(body.tool_choice, offer_tools(body.tools, file))
     think, reasoning = read_think(read_effort(body), body.model, file)
-    options = read_all_options(body, file)
-    return ChatRequest(
+    request = ChatRequest(
         body.model,
         finish_conversation([*instructions, *turns], file),
         tools=tools,
         reasoning=reasoning,
         think=think,
-        max_tokens=options.max_tokens,
-        stop=options.stop,
-        sampling=options.sampling,
-        context=options.context,
-        keep_alive=read_keep_alive(body.keep_alive),
         format=read_text_format(body),
         tool_choice=choice,
         top_logprobs=read_logprobs(body) if isinstance(body, ResponsesCreate) else None,
     )
+    return with_options(request, read_all_options(body, file), body.keep_alive)
 
 
 def refuse_unserved(body: ResponsesPrompt) -> None:
