@@ -539,13 +539,14 @@ def test_one_too_many_is_told_that_we_are_overloaded(serve, eventually):
 class Endless(FakeModel):
     """Reads its prompt for ever, also to count it."""
 
-    left = 0
+    begun = left = 0
 
     async def chat(self, request):
         await self.count(request)
         yield Text("")
 
     async def count(self, request):
+        Endless.begun += 1
         try:
             await asyncio.sleep(60)
         finally:
@@ -569,11 +570,11 @@ def spell(path, body):
     pytest.param(f"{PATH}/count_tokens", ask(), id="count"),
 ])  # fmt: skip
 def test_hanging_up_before_the_first_word_frees_the_model(serve, eventually, path, body):
-    Endless.left = 0
+    Endless.begun = Endless.left = 0
     server = serve(model=Endless, comment_seconds=0.05)
     with connect(server) as connection:
         connection.sendall(spell(path, body))
-        eventually(lambda: server.users == 1)
+        eventually(lambda: Endless.begun == 1)
     eventually(lambda: Endless.left == 1 and server.users == 0)
 
 

@@ -121,7 +121,6 @@ def test_every_field_reaches_the_model(serve):
         user="somebody",
         extra_body={
             "options": {"top_k": 3, "num_ctx": 1}, "num_ctx": 5000, "keep_alive": "2m", "think": False,
-            "response_format": {"type": "json_object"},
         },
     )  # fmt: skip
     assert server.model.asked == [
@@ -134,7 +133,6 @@ def test_every_field_reaches_the_model(serve):
             sampling=Sampling(0.5, 0.25, 3, presence_penalty=1.0, frequency_penalty=-1.0, seed=7, logit_bias={50256: -100.0}),
             context=5000,
             keep_alive=120.0,
-            format="json",
             top_logprobs=0,
         )
     ]  # fmt: skip

@@ -38,10 +38,11 @@ def test_a_server_that_has_done_nothing(serve):
     assert server.client.head(server.url + "/metrics").status_code == 200
 
 
-def test_answers_and_what_they_cost(serve):
+def test_answers_and_what_they_cost(serve, eventually):
     server = serve(ANSWER)
     server.post("/v1/chat/completions", {"model": "fake", "messages": HELLO})
     server.post("/api/chat", {"model": "fake", "messages": HELLO})
+    eventually(lambda: requests("/api/chat", "POST", 200) in figures(server))  # counted once the answer is out
     counted = figures(server)
     assert counted[requests("/v1/chat/completions", "POST", 200)] == 1
     assert counted[requests("/api/chat", "POST", 200)] == 1
