@@ -17,6 +17,7 @@ OPENING_TOKENS, OPENING_WEIGHT = 12, 4.0  # the first words of a text decide whi
 SHORTEST_TEXT = 12  # characters; what is shorter is a header
 STEP = 32  # lengths are rounded up to this, so that rows of a batch differ by less
 LONGEST = 1024
+LARGEST_RANDOM = 4087  # the tokens below harmony's
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +102,24 @@ def endless_batches(documents: list[Document], tokens: int, seed: int) -> Iterat
     while True:
         for together in group(documents, tokens, chooser):
             yield build_batch(together)
+
+
+def endless_repeats(tokens: int, seed: int) -> Iterator[Batch]:
+    """Random tokens in which one stretch comes twice, and only its second coming is learned: copying and nothing else.
+
+    The attention that finds "where did this stand before, and what came next" forms here within some hundred steps;
+    on conversations alone it had not formed in 1,500.
+    """
+    chooser = np.random.default_rng(seed)
+    while True:
+        length = int(chooser.choice((64, 96, 128, 192)))
+        rows = chooser.integers(256, LARGEST_RANDOM, (tokens // length, length + 1))
+        weights = np.zeros((len(rows), length), np.float32)
+        for row, learned in zip(rows, weights, strict=True):
+            size = chooser.integers(4, length // 2)
+            first = chooser.integers(0, length - 2 * size + 1)
+            second = chooser.integers(first + size, length - size + 1)
+            row[second : second + size] = row[first : first + size]
+            learned[second : second + size - 1] = 1
+        ids = torch.from_numpy(rows)
+        yield Batch(ids[:, :-1], ids[:, 1:].contiguous(), torch.from_numpy(weights), ["repeat"] * len(rows))

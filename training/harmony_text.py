@@ -182,7 +182,8 @@ def write_message(message: Message, before: Message | None) -> list[Part]:
             head = read_only(
                 "<|start|>", "assistant", f" to=functions.{name}", "<|channel|>", "commentary", " ", "<|constrain|>"
             )
-            return head + read_only("json", "<|message|>", json.dumps(arguments, ensure_ascii=False), "<|call|>")
+            arguments_text = json.dumps(arguments, ensure_ascii=False)
+            return head + read_only("json", "<|message|>") + learn(arguments_text, "<|call|>")
         case Call(name, arguments):
             head = learn("<|channel|>", f"commentary to=functions.{name} ", "<|constrain|>", "json", "<|message|>")
             return open_turn(before) + head + learn(json.dumps(arguments, ensure_ascii=False), "<|call|>")

@@ -1,5 +1,7 @@
 """Muon for the matrices inside layers, Adam for all else. Knows nothing of models beyond names and sizes."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -45,10 +47,12 @@ class Muon(torch.optim.Optimizer):
         parameter.add_(orthogonalize(ahead), alpha=-rate * max(1.0, rows / columns) ** 0.5)
 
 
-def build_optimizers(model: nn.Module, muon_rate: float, adam_rate: float, decay: float) -> list[torch.optim.Optimizer]:
+def build_optimizers(
+    parameters: Iterable[tuple[str, nn.Parameter]], muon_rate: float, adam_rate: float, decay: float
+) -> list[torch.optim.Optimizer]:
     """Two optimizers that together hold every parameter once."""
     matrices, rest = [], []
-    for name, parameter in model.named_parameters():
+    for name, parameter in parameters:
         inside = name.endswith(".weight") and any(kind in name for kind in MATRICES)
         (matrices if inside else rest).append(parameter)
     adam = torch.optim.AdamW(rest, lr=adam_rate, betas=(0.9, 0.98), weight_decay=0.0, foreach=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from harmony_text import Answer, Conversation, Message, Thought, User
+from harmony_text import Answer, Conversation, Message, OldAnswer, Thought, User
 from questions import NO_THOUGHT_SHARE, any_day, any_effort
 from values import TRAIN, Lexicon, Values, say
 
@@ -14,6 +14,8 @@ SLOT = re.compile(r"{(\w+)(?::(\w+))?}")
 NOT_SAID = "The passage does not say."
 MISSING_SHARE = 0.12
 RIVAL_SHARE = 0.35
+NUMBERED_SHARE = 0.2
+MOST_QUESTIONS = 4
 LABELS = ("Passage:", "Context:", "Document:", "Text:", "Here is a text:", "Notes:", "Read this:", "Excerpt:")
 ORDERS = (
     "Answer from this passage:", "Answer the question from the passage.", "Use only the following text to answer.",
@@ -22,6 +24,13 @@ ORDERS = (
 ASIDES = (
     "Nobody knows why.", "This changed last year.", "More is planned.", "It was a long day.", "See below.", "The rest is unknown.",
     "Everybody was pleased.", "This is important.", "Please keep this in mind.", "It rained all week.", "The details follow.",
+)  # fmt: skip
+ANY_WORDS_SHARE = 0.4
+SMALL_WORDS = ("the", "a", "of", "in", "is", "to", "for", "on", "with", "at", "was", "by", "has", "and", "under", "from", "are", "not")  # fmt: skip
+ANY_QUESTIONS = (
+    "What about {}?", "What is said about {}?", "Where does it say {}?", "Which sentence has {}?", "Who or what is {}?", "What is {}?",
+    "Tell me about {}", "When was {}?", "Who {}?", "How many {}?", "Which {}?", "Where is {}?", "What does {} do?", "Is there something about {}?",
+    "Who has the {}?", "What happened to {}?", "How long is {}?", "Why {}?", "{}?", "When does {} begin?",
 )  # fmt: skip
 STARTS = ("", "", "", "", "", "Please tell me: ", "Question: ", "Q: ", "According to the text, ", "Quick question: ")
 
@@ -41,14 +50,6 @@ class Fact:
     question: str
     subject: str
     answers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    text: str
-    question: str
-    subject: str
-    answer: str
 
 
 def read_schemas(path: Path) -> list[Schema]:
@@ -90,35 +91,67 @@ class Reader:
         self.values = Values(rng, words)
 
     def conversation(self) -> Conversation:
-        asked = self.passage(missing=self.rng.random() < MISSING_SHARE)
-        question = self.vary(asked.question)
-        thought = Thought(f"The question is about {asked.subject}. I look in the passage.")
-        reply: tuple[Message, ...] = (Answer(asked.answer),)
-        if self.rng.random() > NO_THOUGHT_SHARE:
-            reply = (thought, *reply)
-        instructions, text = self.lay_out(asked.text, question)
+        """A passage and one to four questions about it; the last may be one that it does not answer."""
+        schema = self.rng.choice(self.schemas)
+        facts = self.facts(schema)
+        text, marks = self.write(facts)
+        asked = [(fact, fact.sentence + mark) for fact, mark in zip(facts, marks, strict=True)]
+        asked = self.rng.sample(asked, self.rng.randint(1, min(len(asked), MOST_QUESTIONS)))
+        missing = make_fact(schema, self.values)
+        if self.rng.random() < MISSING_SHARE and missing.subject not in text:
+            asked[-1] = (missing, NOT_SAID)
+        instructions, first = self.lay_out(text, self.vary(asked[0][0].question))
+        messages: list[Message] = []
+        for at, (fact, answer) in enumerate(asked):
+            messages.append(User(self.vary(fact.question) if at else first))
+            messages += self.reply(fact, answer) if at == len(asked) - 1 else (OldAnswer(answer),)
         return Conversation(
-            (User(text), *reply), date=any_day(self.rng), reasoning=any_effort(self.rng), instructions=instructions
+            tuple(messages), date=any_day(self.rng), reasoning=any_effort(self.rng), instructions=instructions
         )
 
-    def passage(self, missing: bool = False) -> Passage:
-        schema = self.rng.choice(self.schemas)
-        fact = make_fact(schema, self.values)
-        sentences = [other.sentence for other in self.others(schema, missing) if fact.subject not in other.sentence]
-        if not missing:
-            sentences.insert(self.rng.randint(0, len(sentences)), fact.sentence)
-        if self.rng.random() < 0.2:
-            text, source = self.number(sentences, fact.sentence)
-            return Passage(text, fact.question, fact.subject, NOT_SAID if missing else f"{fact.sentence} {source}")
-        return Passage(self.join(sentences), fact.question, fact.subject, NOT_SAID if missing else fact.sentence)
+    def reply(self, fact: Fact, answer: str) -> tuple[Message, ...]:
+        thought = Thought(f"The question is about {fact.subject}. I look in the passage.")
+        return (Answer(answer),) if self.rng.random() < NO_THOUGHT_SHARE else (thought, Answer(answer))
 
-    def others(self, schema: Schema, missing: bool) -> list[Fact]:
-        """Facts beside the asked one; a rival says the same of somebody else."""
-        count = self.rng.choice((1, 2, 2, 3) if missing else (0, 1, 1, 2, 2, 3, 3, 4))
-        return [
-            make_fact(schema if self.rng.random() < RIVAL_SHARE else self.rng.choice(self.schemas), self.values)
-            for _ in range(count)
-        ]
+    def facts(self, schema: Schema) -> list[Fact]:
+        """One to five facts about different subjects; a rival of the first says the same of somebody else."""
+        facts: dict[str, Fact] = {}
+        for at in range(self.rng.choice((1, 2, 2, 3, 3, 4, 5))):
+            chosen = schema if at == 0 or self.rng.random() < RIVAL_SHARE else self.rng.choice(self.schemas)
+            fact = self.any_words() if self.rng.random() < ANY_WORDS_SHARE else make_fact(chosen, self.values)
+            if not any(fact.subject in other.sentence or other.subject in fact.sentence for other in facts.values()):
+                facts[fact.subject] = fact
+        shuffled = list(facts.values())
+        self.rng.shuffle(shuffled)
+        return shuffled
+
+    def any_words(self) -> Fact:
+        """A sentence of any words in any order, asked for by two of them: it can be found and copied, never guessed."""
+        values = self.values
+        makers = (values.noun, values.noun, values.adjective, values.syllables, values.first, values.city, self.verb)
+        words = [str(self.rng.choice(makers)()) for _ in range(self.rng.randint(3, 7))]
+        words += [str(values.make(self.rng.choice(("number", "date", "time", "code", "person", "file", "decimal"))))]
+        self.rng.shuffle(words)
+        at = self.rng.randrange(len(words) - 1)
+        for spot in sorted(self.rng.sample(range(1, len(words)), 2), reverse=True):
+            if spot != at + 1:
+                words.insert(spot, self.rng.choice(SMALL_WORDS))
+                at += spot <= at
+        subject = f"{words[at]} {words[at + 1]}"
+        sentence = " ".join(words)
+        sentence = (sentence if at == 0 else sentence[0].upper() + sentence[1:]) + "."
+        return Fact(sentence, self.rng.choice(ANY_QUESTIONS).format(subject), subject, (sentence,))
+
+    def verb(self) -> str:
+        return self.rng.choice(self.values.words.verbs)
+
+    def write(self, facts: list[Fact]) -> tuple[str, list[str]]:
+        """The passage, and the mark that each fact's answer ends with where the blocks are numbered."""
+        sentences = [fact.sentence for fact in facts]
+        if self.rng.random() < NUMBERED_SHARE:
+            blocks = [f"[{at}] {self.values.path()}\n{sentence}" for at, sentence in enumerate(sentences, 1)]
+            return "\n\n".join(blocks), [f" [{at}]" for at in range(1, len(facts) + 1)]
+        return self.join(sentences), [""] * len(facts)
 
     def join(self, sentences: list[str]) -> str:
         if self.rng.random() < 0.25:
@@ -128,12 +161,6 @@ class Reader:
             return "\n".join(f"- {sentence}" for sentence in sentences)
         plain = all(sentence[-1] == "." for sentence in sentences)
         return " ".join(sentences) if plain and shape < 0.8 else "\n".join(sentences)
-
-    def number(self, sentences: list[str], asked: str) -> tuple[str, str]:
-        """Write numbered blocks under file names, and the mark of the block that answers."""
-        cite = [f"[{at}] {self.values.path()}\n{sentence}" for at, sentence in enumerate(sentences, 1)]
-        mark = f"[{sentences.index(asked) + 1}]" if asked in sentences else ""
-        return "\n\n".join(cite), mark
 
     def vary(self, question: str) -> str:
         start = self.rng.choice(STARTS)

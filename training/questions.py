@@ -58,12 +58,29 @@ class Topic:
 
 
 def read_topics(folder: Path) -> list[Topic]:
+    """The topics of all `.toml` files, each with its further wordings from the `.txt` files beside them."""
     tables = [table for path in sorted(folder.glob("*.toml")) for table in tomllib.loads(path.read_text())["topic"]]
-    return [read_topic(table) for table in tables]
+    wordings = read_wordings(folder)
+    unknown = wordings.keys() - {table["id"] for table in tables}
+    assert not unknown, f"wordings of unknown topics: {unknown}"
+    return [read_topic(table, wordings.get(table["id"], [])) for table in tables]
 
 
-def read_topic(table: dict[str, list[str]]) -> Topic:
+def read_wordings(folder: Path) -> dict[str, list[str]]:
+    """Questions under the line `== id` of their topic."""
+    wordings: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("*.txt")):
+        for line in filter(None, path.read_text().splitlines()):
+            if line.startswith("== "):
+                into = wordings.setdefault(line[3:].strip(), [])
+            else:
+                into.append(line.strip())
+    return wordings
+
+
+def read_topic(table: dict[str, list[str]], wordings: list[str]) -> Topic:
     lists = {key: tuple(table.get(key, ())) for key in ("nouns", "tasks", "questions", "held_out")}
+    lists["questions"] += tuple(wordings)
     facts = tuple(tuple(group) for group in table["facts"])
     return Topic(
         id=str(table["id"]), **lists, facts=facts, thinking=str(table["thinking"]), answer=str(table["answer"]).strip()
@@ -98,7 +115,7 @@ class Asker:
         raise AssertionError(f"every wording of {topic.id} is held out")
 
     def word_question(self, topic: Topic) -> str:
-        ways = ["question"] * 4 + ["noun"] * 3 * bool(topic.nouns) + ["task"] * 3 * bool(topic.tasks)
+        ways = ["question"] * 6 + ["noun"] * 2 * bool(topic.nouns) + ["task"] * 2 * bool(topic.tasks)
         match self.rng.choice(ways):
             case "noun":
                 question = self.rng.choice(NOUN_LIST).format(self.rng.choice(topic.nouns))
@@ -131,6 +148,11 @@ class Asker:
     def conversation(self) -> Conversation:
         (topic,) = self.rng.choices(self.topics, self.weights)
         return self.settle((User(self.ask(topic)), *self.reply(topic.thinking, topic.answer)))
+
+    def question_and_thought(self) -> Conversation:
+        """A question and what it is about, and no answer: the same words teach more questions."""
+        (topic,) = self.rng.choices(self.topics, self.weights)
+        return self.settle((User(self.ask(topic)), Thought(topic.thinking)))
 
     def reply(self, thinking: str, answer: str) -> tuple[Message, ...]:
         if self.rng.random() < NO_THOUGHT_SHARE:

@@ -2,14 +2,21 @@
 
 import argparse
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from values import TRAIN
+
 HERE = Path(__file__).parent
 TOKENIZER = HERE / "build" / "tokenizer.json"
 VOCABULARY = 4096
+SPACE = "Ġ"  # how byte-level BPE writes a space
+COUNTED_TEXTS = 200_000
 SPECIALS = (
     "<|startoftext|>",
     "<|endoftext|>",
@@ -38,6 +45,12 @@ PATTERN = "|".join(
 )
 
 
+# A word must have the same pieces after a space, a quote or a slash, or copying it means spelling it anew:
+# merges are learned inside runs of letters, of digits, of quotes, of slashes and of other signs, never across.
+RUNS = r"\p{L}+|\p{N}+|\"+|/+| +"
+JOINED = 640  # frequent words and signs that then get one token together with the space before them
+
+
 def read_texts(documents: Path) -> Iterator[str]:
     """The ordinary texts of a documents file: every part that is not a control token."""
     with documents.open(encoding="utf-8") as lines:
@@ -50,21 +63,40 @@ def read_texts(documents: Path) -> Iterator[str]:
 def train(documents: Path) -> Tokenizer:
     """Learn merges; all 256 bytes come first, so that nothing is ever unknown."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    tokenizer.pre_tokenizer = split(Regex(PATTERN), Regex(RUNS))
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY - len(SPECIALS),
+        vocab_size=VOCABULARY - len(SPECIALS) - JOINED,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
     tokenizer.train_from_iterator(read_texts(documents), trainer)
-    fill_up(tokenizer)
-    return tokenizer
+    return join_spaces(tokenizer, documents)
+
+
+def split(*patterns: Regex) -> pre_tokenizers.PreTokenizer:
+    """Cut at each pattern in turn, then write bytes as letters."""
+    cuts = [pre_tokenizers.Split(pattern, behavior="isolated") for pattern in patterns]
+    return pre_tokenizers.Sequence([*cuts, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+def join_spaces(tokenizer: Tokenizer, documents: Path) -> Tokenizer:
+    """Add, as the last merges, the space before frequent tokens; names and made-up words stay apart from it."""
+    model = json.loads(tokenizer.to_str())["model"]
+    vocabulary, merges = model["vocab"], [tuple(merge) for merge in model["merges"]]
+    names = (*TRAIN.nouns, *TRAIN.adjectives, *TRAIN.verbs, *TRAIN.first, *TRAIN.last, *TRAIN.cities)
+    apart = {*names, *(name.capitalize() for name in names)}
+    seen: Counter[str] = Counter()
+    for text in islice(read_texts(documents), COUNTED_TEXTS):
+        seen.update(re.findall(r"(?<= )(?:[A-Za-z]+|\"|[^\w\s\"/]+)", text))
+    frequent = (word for word, _ in seen.most_common() if word in vocabulary and word not in apart)
+    for word in islice(frequent, JOINED):
+        vocabulary[SPACE + word] = len(vocabulary)
+        merges.append((SPACE, word))
+    joined = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    joined.pre_tokenizer, joined.decoder = split(Regex(PATTERN)), decoders.ByteLevel()
+    fill_up(joined)
+    return joined
 
 
 def fill_up(tokenizer: Tokenizer) -> None:

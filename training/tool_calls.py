@@ -7,13 +7,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from harmony_text import Answer, Call, Conversation, Message, NoThought, OldCall, Result, Thought, Tool, User
+from harmony_text import Answer, Call, Conversation, Message, NoThought, OldAnswer, OldCall, Result, Thought, Tool, User
 from questions import NO_THOUGHT_SHARE, Asker, any_day, any_effort
 from values import TRAIN, Lexicon, Values, json_type, say
 
 SLOT = re.compile(r"{(\w+)}")
 NO_TOOL_SHARE = 0.12
 RESULT_SHARE = 0.3
+EARLIER_CALLS = (0, 0, 1, 1, 2, 3)
 MADE_UP_SHARE = 0.6
 
 VERBS = (
@@ -197,21 +198,27 @@ class Caller:
         self.values = Values(rng, words)
 
     def conversation(self) -> Conversation:
+        specs = self.offer()
+        tools = tuple(write_spec(spec) for spec in specs)
+        earlier = [m for _ in range(self.rng.choice(EARLIER_CALLS)) for m in self.earlier_call(self.rng.choice(specs))]
         if self.rng.random() < NO_TOOL_SHARE:
-            return self.needless_tools()
-        request = self.request()
-        tools = self.offer(request.tool)
-        user = User(self.say_kindly(request.sentence))
-        messages = (
-            (user, *self.call(request)) if self.rng.random() > RESULT_SHARE else (user, *self.call_and_tell(request))
-        )
+            return replace(self.answer_without(earlier), tools=tools)
+        request = ask_for(self.rng.choice(specs), self.values)
+        reply = self.call(request) if self.rng.random() > RESULT_SHARE else self.call_and_tell(request)
         return Conversation(
-            messages,
+            (*earlier, User(self.say_kindly(request.sentence)), *reply),
             date=any_day(self.rng),
             reasoning=any_effort(self.rng),
             tools=tools,
             instructions=self.instructions(),
         )
+
+    def earlier_call(self, spec: Spec) -> tuple[Message, ...]:
+        """A request of an earlier turn, so that one list of functions, long to read, serves several calls."""
+        request = ask_for(spec, self.values)
+        call = OldCall(request.tool.name, request.arguments)
+        result, _, answer = self.result(request.tool.name)
+        return User(self.say_kindly(request.sentence)), call, result, OldAnswer(answer.text)
 
     def instructions(self) -> str:
         return (
@@ -220,35 +227,25 @@ class Caller:
             else ""
         )
 
-    def needless_tools(self) -> Conversation:
-        tools = self.offer(self.request().tool)
+    def answer_without(self, earlier: list[Message]) -> Conversation:
         topic = self.rng.choice(self.asker.topics)
-        return replace(
-            self.asker.settle((User(self.asker.ask(topic)), self.think(topic.thinking), Answer(topic.answer))),
-            tools=tools,
-        )
-
-    def request(self) -> Request:
-        if self.rng.random() < MADE_UP_SHARE:
-            return ask_for(self.make_spec(), self.values)
-        spec = self.vary_names(self.rng.choice(self.specs))
-        return ask_for(spec, self.values)
+        asked = User(self.asker.ask(topic))
+        return self.asker.settle((*earlier, asked, self.think(topic.thinking), Answer(topic.answer)))
 
     def vary_names(self, spec: Spec) -> Spec:
-        """Now and then a known function has an unknown name: the name must be read, not remembered."""
-        if self.rng.random() < 0.75:
+        """Half of all functions have a name that says nothing: a name must be read, not guessed from the request."""
+        if self.rng.random() < 0.5:
             return spec
-        other = self.rng.choice(
-            (f"{self.values.syllables()}_{spec.name}", f"{spec.name}_{self.values.syllables()}", camel(spec.name))
-        )
-        return replace(spec, name=other)
+        one, other = self.values.word(), self.rng.choice((self.values.word, self.values.noun, self.values.adjective))()
+        made = self.rng.choice((f"{one}_{other}", f"{other}_{one}", camel(f"{one}_{other}"), f"{one}_{spec.name}", one))
+        return replace(spec, name=made)
 
     def make_spec(self, verb: str = "") -> Spec:
         verb, thing = (
             verb or self.rng.choice(VERBS),
             self.rng.choice(OBJECTS) if self.rng.random() < 0.75 else self.values.syllables(),
         )
-        rows = self.rng.sample(PARAMETER_ROWS, self.rng.choice((1, 1, 2, 2, 3, 4)))
+        rows = [self.vary_row(row) for row in self.rng.sample(PARAMETER_ROWS, self.rng.choice((1, 1, 2, 2, 3, 4)))]
         parameters = [self.make_parameter(row, at) for at, row in enumerate(rows)]
         spoken = [row for row, p in zip(rows, parameters, strict=True) if p.required or self.rng.random() < 0.6]
         words = [row[3 + self.rng.randrange(len(row) - 3)].replace("{}", "{" + row[0] + "}") for row in spoken]
@@ -258,25 +255,35 @@ class Caller:
         name = self.rng.choice((f"{verb}_{thing}", f"{verb}_{thing}", camel(f"{verb}_{thing}"), f"{thing}_{verb}"))
         return Spec(name, f"{verb.capitalize()} the {thing}.", tuple(parameters), (sentence,))
 
+    def vary_row(self, row: list[str]) -> list[str]:
+        """A parameter, now and then under a name that says nothing."""
+        if self.rng.random() < 0.65:
+            return row
+        made = self.rng.choice((self.values.syllables(), f"{self.values.noun()}_{row[0]}", self.values.noun()))
+        return [made, *row[1:]]
+
     def make_parameter(self, row: list[str], at: int) -> Parameter:
         if at == 0 or self.rng.random() < 0.6:
             return Parameter(row[0], row[1], row[2], required=True)
         default = self.values.make(row[1]) if self.rng.random() < 0.25 and row[1] != "list" else None
         return Parameter(row[0], row[1], row[2], required=False, default=default)
 
-    def offer(self, wanted: Tool) -> tuple[Tool, ...]:
-        tools = {wanted.name: wanted}
-        for _ in range(self.rng.choice((0, 0, 0, 1, 1, 1, 2, 3))):
-            other = self.make_other(wanted) if self.rng.random() < MADE_UP_SHARE else self.rng.choice(self.specs)
-            tools.setdefault(other.name, write_spec(other))
-        offered = list(tools.values())
-        self.rng.shuffle(offered)
-        return tuple(offered)
+    def offer(self) -> list[Spec]:
+        """One to four functions of different names."""
+        first = self.any_spec()
+        offered = {first.name: first}
+        for _ in range(self.rng.choice((0, 0, 1, 1, 1, 2, 3))):
+            # Now and then another function does the same to another thing, so that the thing must be read too.
+            verb = first.description.split()[0].lower()
+            other = self.vary_names(self.make_spec(verb)) if self.rng.random() < 0.2 else self.any_spec()
+            offered.setdefault(other.name, other)
+        specs = list(offered.values())
+        self.rng.shuffle(specs)
+        return specs
 
-    def make_other(self, wanted: Tool) -> Spec:
-        """Now and then the other tool does the same to another thing, so that the thing must be read too."""
-        verb = wanted.description.split()[0].lower()
-        return self.make_spec(verb if self.rng.random() < 0.3 else "")
+    def any_spec(self) -> Spec:
+        known = self.rng.choice(self.specs)
+        return self.vary_names(self.make_spec() if self.rng.random() < MADE_UP_SHARE else known)
 
     def say_kindly(self, sentence: str) -> str:
         if sentence.split()[0] in VERBS:
@@ -298,7 +305,7 @@ class Caller:
     def think(self, text: str) -> Message:
         return NoThought() if self.rng.random() < NO_THOUGHT_SHARE else Thought(text)
 
-    def result(self, name: str) -> tuple[Message, ...]:
+    def result(self, name: str) -> tuple[Result, Message, Answer]:
         text, answer = self.rng.choice((self.fields, self.fields, self.lines, self.sentence, self.error))()
         return (Result(name, text), self.think("I have the result and tell the user."), Answer(answer))
 

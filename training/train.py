@@ -3,29 +3,33 @@
 import argparse
 import json
 import math
+import multiprocessing
 import os
 import random
 import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from data import Batch, Document, build_batch, endless_batches, group, read_documents
+from data import Batch, Document, build_batch, endless_batches, endless_repeats, group, read_documents
 from model import Model, Shape, WeightedLoss
 from optimizer import build_optimizers
 from tokenizer import TOKENIZER, Encoder
+from wiring import wire_copying
 
 BUILD = Path(__file__).parent / "build"
 SEED = 20
-BATCH_TOKENS = 8192
+BATCH_TOKENS = 4096  # a process; two processes make a step of 8,192
 MUON_RATE, ADAM_RATE, MUON_DECAY = 0.02, 4e-3, 0.05
 WARM_UP_STEPS, LAST_RATE = 40, 0.02  # the last learning rate, as a share of the first
+COPYING_ENDS = 0.03  # share of the budget spent on random tokens said twice, before any conversation
+REPEAT_SHARE = 0.06  # of the batches afterwards, or tokens that conversations lack are unlearnt
 ROUNDING_STARTS = 0.75  # share of the budget after which experts compute in MXFP4
 IMBALANCE_WEIGHT = 0.01
 LARGEST_GRADIENT = 1.0
@@ -39,6 +43,7 @@ ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "8000000000",
     "MALLOC_ARENA_MAX": "1",
+    "TOKENIZERS_PARALLELISM": "false",
 }
 
 
@@ -91,34 +96,77 @@ def validate(model: Model, batches: list[list[Document]]) -> dict[str, float]:
     return losses.means()
 
 
+class Team:
+    """What the processes of one run share: parameters, one gradient each, a few numbers, and a barrier.
+
+    One thread a process: products of this size gain nothing from a second thread and lose by waiting for it
+    (4,096 tokens took 1.4 s with two threads, 1.05 s with one).
+    """
+
+    def __init__(self, model: Model, members: int) -> None:
+        self.model, self.members = model.share_memory(), members
+        size = sum(parameter.numel() for parameter in model.parameters())
+        self.gradients = torch.zeros(members, size).share_memory_()
+        self.numbers = torch.zeros(2, dtype=torch.float64).share_memory_()  # seconds worked, whether to stop
+        self.context = multiprocessing.get_context("fork")
+        self.barrier = self.context.Barrier(members)
+        self.asked_to_stop = self.context.Event()
+
+    def share_out(self, member: int) -> list[tuple[str, torch.nn.Parameter]]:
+        """The parameters that one member moves: every second, third, … one, so that each has as much work."""
+        return list(self.model.named_parameters())[member :: self.members]
+
+    def average(self, member: int) -> float:
+        """Give every parameter the mean gradient of all members; return its length."""
+        self.gradients[member] = torch.cat([read_gradient(p) for p in self.model.parameters()])
+        self.barrier.wait()
+        mean, start = self.gradients.mean(0), 0
+        for parameter in self.model.parameters():
+            parameter.grad = mean[start : start + parameter.numel()].view_as(parameter)
+            start += parameter.numel()
+        return float(mean.norm())
+
+
+def read_gradient(parameter: torch.nn.Parameter) -> torch.Tensor:
+    return torch.zeros(parameter.numel()) if parameter.grad is None else parameter.grad.flatten()
+
+
 class Run:
-    """A training run: what it has learned, how long it has worked, and where it writes that down."""
+    """One member's part of a training run; member 0 also keeps the clock, speaks, validates and saves."""
 
-    def __init__(self, model: Model, minutes: float, build: Path) -> None:
-        self.model, self.budget, self.build = model, minutes * 60, build
-        self.optimizers = build_optimizers(model, MUON_RATE, ADAM_RATE, MUON_DECAY)
+    def __init__(self, team: Team, member: int, minutes: float, build: Path) -> None:
+        self.team, self.member, self.model, self.budget, self.build = team, member, team.model, minutes * 60, build
+        self.optimizers = build_optimizers(team.share_out(member), MUON_RATE, ADAM_RATE, MUON_DECAY)
         self.first_rates = [optimizer.param_groups[0]["lr"] for optimizer in self.optimizers]
-        self.step, self.tokens, self.worked, self.stopped = 0, 0, 0.0, False
+        self.step, self.tokens = 0, 0
 
-    def stop(self) -> None:
-        """End after this step, with everything saved; `--resume` goes on."""
-        self.stopped = True
+    @property
+    def worked(self) -> float:
+        return float(self.team.numbers[0])
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.team.numbers[1])
 
     def save(self) -> None:
         """Write beside, then rename: whoever reads the checkpoint finds the old one or the new one."""
-        beside = self.build / "checkpoint.pt.part"
-        state = {"model": self.model.state_dict(), "shape": asdict(self.model.shape)}
-        state |= {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
-        state |= {"step": self.step, "tokens": self.tokens, "worked": self.worked}
-        torch.save(state, beside)
-        beside.rename(self.build / "checkpoint.pt")
+        optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
+        write_file(self.build / f"optimizers-{self.member}.pt", optimizers)
+        if self.member == 0:
+            place = {"step": self.step, "tokens": self.tokens, "worked": self.worked}
+            model = {"model": self.model.state_dict(), "shape": asdict(self.model.shape)}
+            write_file(self.build / "checkpoint.pt", model | place)
 
     def resume(self) -> None:
         state = torch.load(self.build / "checkpoint.pt", weights_only=True)
-        self.model.load_state_dict(state["model"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        self.step, self.tokens, self.worked = state["step"], state["tokens"], state["worked"]
+        saved = torch.load(self.build / f"optimizers-{self.member}.pt", weights_only=True)
+        for optimizer, one in zip(self.optimizers, saved, strict=True):
+            optimizer.load_state_dict(one)
+        self.step, self.tokens = state["step"], state["tokens"]
+        if self.member == 0:
+            self.model.load_state_dict(state["model"])
+            self.team.numbers[0] = state["worked"]
+        self.team.barrier.wait()
 
     def write(self, entry: dict[str, Any]) -> None:
         place = {"step": self.step, "tokens": self.tokens, "seconds": round(self.worked, 1)}
@@ -126,41 +174,45 @@ class Run:
             log.write(json.dumps(place | entry) + "\n")
 
     def learn(self, batch: Batch) -> torch.Tensor:
-        """One step: loss, gradients, both optimizers."""
+        """One step: loss, gradients, both optimizers on this member's parameters."""
         fraction = self.worked / self.budget
         self.model.round_experts(fraction >= ROUNDING_STARTS)
         share = rate_at(fraction, self.step)
+        loss, imbalance, losses = compute_loss(self.model, batch)
+        (loss + IMBALANCE_WEIGHT * imbalance).backward()
+        length = self.team.average(self.member)
         for optimizer, rate in zip(self.optimizers, self.first_rates, strict=True):
             for group_ in optimizer.param_groups:
                 group_["lr"] = rate * share
-        loss, imbalance, losses = compute_loss(self.model, batch)
-        (loss + IMBALANCE_WEIGHT * imbalance).backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
-        for optimizer in self.optimizers:
+                for parameter in group_["params"]:
+                    parameter.grad.mul_(min(1.0, LARGEST_GRADIENT / (length + 1e-6)))
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        self.step, self.tokens = self.step + 1, self.tokens + len(losses)
+        self.model.zero_grad(set_to_none=True)
+        self.step, self.tokens = self.step + 1, self.tokens + batch.tokens.numel() * self.team.members
         return losses
 
-    def work(self, batches: Iterator[Batch], held_out: list[list[Document]]) -> None:
+    def work(self, batches: Callable[[float], Batch], held_out: list[list[Document]]) -> None:
         """Learn until the budget is spent; speak, validate and save at their intervals."""
         said = saved = validated = self.worked
         seen, losses = self.tokens, Losses()
         while self.worked < self.budget and not self.stopped:
-            start, batch = time.monotonic(), next(batches)
+            start, batch = time.monotonic(), batches(self.worked / self.budget)
             losses.add(batch, self.learn(batch))
-            self.worked += time.monotonic() - start
-            if self.worked - said >= SAY_SECONDS:
-                self.say(losses.means(), (self.tokens - seen) / (self.worked - said))
-                said, seen, losses = self.worked, self.tokens, Losses()
-            if held_out and self.worked - validated >= VALIDATE_SECONDS:
-                self.say_held_out(held_out)
-                validated = self.worked
+            if self.member == 0:
+                self.team.numbers[0] += time.monotonic() - start
+                self.team.numbers[1] = float(self.team.asked_to_stop.is_set())
+            self.team.barrier.wait()
             if self.worked - saved >= SAVE_SECONDS:
                 self.save()
                 saved = self.worked
+            if self.member == 0 and self.worked - said >= SAY_SECONDS:
+                self.say(losses.means(), (self.tokens - seen) / (self.worked - said))
+                said, seen, losses = self.worked, self.tokens, Losses()
+            if self.member == 0 and held_out and self.worked - validated >= VALIDATE_SECONDS:
+                self.say_held_out(held_out)
+                validated = self.worked
         self.save()
-        if held_out:
+        if self.member == 0 and held_out:
             self.say_held_out(held_out)
 
     def say(self, losses: dict[str, float], speed: float) -> None:
@@ -175,30 +227,58 @@ class Run:
         print("  held out: " + "  ".join(f"{kind} {loss:.3f}" for kind, loss in means.items()), flush=True)
 
 
+def write_file(path: Path, state: Any) -> None:
+    beside = path.with_suffix(".part")
+    torch.save(state, beside)
+    beside.rename(path)
+
+
+def choose_held_out(path: Path, encoder: Encoder) -> list[list[Document]]:
+    if not path.exists():
+        return []
+    chooser, kept = random.Random(SEED), read_documents(path, encoder)
+    return group(chooser.sample(kept, min(len(kept), VALIDATION_DOCUMENTS)), BATCH_TOKENS, chooser)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--build", type=Path, default=BUILD, help="folder of train.jsonl, valid.jsonl and all results")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint; its minutes count")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
     settle()
-    torch.set_num_threads(chosen.threads)
+    torch.set_num_threads(1)
     torch.manual_seed(SEED)
     encoder = Encoder(chosen.build / TOKENIZER.name)
     documents = read_documents(chosen.build / "train.jsonl", encoder)
     print(f"read {len(documents)} documents, {sum(len(d.ids) for d in documents) / 1e6:.2f} M tokens", flush=True)
-    held_out: list[list[Document]] = []
-    if (chosen.build / "valid.jsonl").exists():
-        chooser = random.Random(SEED)
-        kept = read_documents(chosen.build / "valid.jsonl", encoder)
-        kept = chooser.sample(kept, min(len(kept), VALIDATION_DOCUMENTS))
-        held_out = group(kept, BATCH_TOKENS, chooser)
-    run = Run(Model(Shape()), chosen.minutes, chosen.build)
-    if chosen.resume:
-        run.resume()
-    signal.signal(signal.SIGTERM, lambda *_: run.stop())
-    run.work(endless_batches(documents, BATCH_TOKENS, SEED + run.step), held_out)
+    held_out = choose_held_out(chosen.build / "valid.jsonl", encoder)
+    model = Model(Shape())
+    wire_copying(model)
+    team = Team(model, chosen.processes)
+    signal.signal(signal.SIGTERM, lambda *_: team.asked_to_stop.set())
+
+    def work(member: int) -> None:
+        run = Run(team, member, chosen.minutes, chosen.build)
+        if chosen.resume:
+            run.resume()
+        seed = SEED + 1000 * member + run.step
+        conversations, repeats = endless_batches(documents, BATCH_TOKENS, seed), endless_repeats(BATCH_TOKENS, seed)
+        chooser = random.Random(seed)
+
+        def choose_batch(done: float) -> Batch:
+            again = done < COPYING_ENDS or chooser.random() < REPEAT_SHARE
+            return next(repeats if again else conversations)
+
+        run.work(choose_batch, held_out)
+
+    others = [team.context.Process(target=work, args=(member,)) for member in range(1, chosen.processes)]
+    for other in others:
+        other.start()
+    work(0)
+    for other in others:
+        other.join()
 
 
 if __name__ == "__main__":

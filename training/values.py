@@ -120,6 +120,9 @@ class Values:
         return KINDS[kind](self)
 
     def syllables(self) -> str:
+        """A made-up word; half of those to train on are of any letters, or pieces that never come are never copied."""
+        if self.words is TRAIN and self.rng.random() < 0.5:
+            return "".join(self.rng.choices(string.ascii_lowercase, k=self.rng.randint(3, 8)))
         count = self.rng.choice((2, 2, 2, 3))
         text = "".join(self.rng.choice(self.words.onsets) + self.rng.choice(self.words.endings) for _ in range(count))
         return text[:10]
