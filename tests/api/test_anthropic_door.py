@@ -546,11 +546,11 @@ class Endless(FakeModel):
         yield Text("")
 
     async def count(self, request):
-        Endless.begun += 1
+        self.begun += 1
         try:
             await asyncio.sleep(60)
         finally:
-            Endless.left += 1
+            self.left += 1
         return 0
 
 
@@ -570,12 +570,11 @@ def spell(path, body):
     pytest.param(f"{PATH}/count_tokens", ask(), id="count"),
 ])  # fmt: skip
 def test_hanging_up_before_the_first_word_frees_the_model(serve, eventually, path, body):
-    Endless.begun = Endless.left = 0
     server = serve(model=Endless, comment_seconds=0.05)
     with connect(server) as connection:
         connection.sendall(spell(path, body))
-        eventually(lambda: Endless.begun == 1)
-    eventually(lambda: Endless.left == 1 and server.users == 0)
+        eventually(lambda: server.models and server.model.begun == 1)
+    eventually(lambda: server.model.left == 1 and server.users == 0)
 
 
 def test_hanging_up_in_mid_stream_frees_the_model(serve, eventually):

@@ -32,6 +32,7 @@ SQUARE = {
 }
 
 
+CHECKER = jsonschema.Draft202012Validator.FORMAT_CHECKER
 QUOTE = 34  # the token of the tiny vocabulary
 
 
@@ -85,7 +86,7 @@ SCHEMAS = {
         ]
     },
     "pattern": record(a={"type": "string", "pattern": r"^[A-Z]{2}-\d{3}(-(x|y\.z))?$"}),
-    "pattern with quotes": record(a={"type": "string", "pattern": r'^"[^a"]+\\$'}),
+    "pattern with quotes": record(a={"type": "string", "pattern": r'^"[^a"]{1,4}\\$'}),
     "pattern anywhere": record(a={"type": "string", "pattern": "ab?c"}),
     "formats": record(
         **{kind: {"type": "string", "format": kind} for kind in ("date", "time", "date-time", "uuid", "ipv4", "email")}
@@ -118,8 +119,11 @@ def ask(**fields: Any) -> ChatRequest:
 
 
 def sampling(seed: int) -> Sampling:
-    """At random, but with a liking for the quotation mark, so that strings end."""
-    return Sampling(seed=seed, logit_bias={QUOTE: 4.0})
+    """At random, but with a liking for the quotation mark, so that strings end, and without broken UTF-8.
+
+    llama.cpp counts letters; bytes that are none count differently for everybody.
+    """
+    return Sampling(seed=seed, logit_bias={QUOTE: 4.0} | dict.fromkeys(range(128, 256), -100.0))
 
 
 async def listen(model: LocalModel, request: ChatRequest) -> list[Event]:
@@ -136,7 +140,7 @@ async def test_whatever_is_written_satisfies_the_schema(model: LocalModel, schem
     for seed in range(4):
         events = await listen(model, ask(format=schema, sampling=sampling(seed)))
         assert isinstance(events[-1], Done) and events[-1].reason == "stop"
-        jsonschema.validate(json.loads(text_of(events)), schema, format_checker=jsonschema.FormatChecker())
+        jsonschema.validate(json.loads(text_of(events)), schema, format_checker=CHECKER)
 
 
 @pytest.mark.parametrize("schema", [pytest.param(schema, id=word) for word, schema in REFUSED.items()])

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from ossian.chat import ChatRequest, OnlyTool, Tool
 from ossian.errors import BadRequest
-from ossian.harmony.gbnf import either, optional, quote, sequence, write_grammar
+from ossian.harmony.gbnf import either, optional, quote, repeat, sequence, write_grammar
 from ossian.harmony.render import Opening
 from ossian.harmony.schema_grammar import SchemaRules
 from ossian.harmony.tags import CHANNEL, CONSTRAIN, END, MESSAGE, START
@@ -39,9 +39,11 @@ def answer_grammar(request: ChatRequest, opening: Opening) -> str:
     rules["ending"] = either(*endings)
     rules["preamble"] = f'{CHANNEL} "commentary" {MESSAGE} {FREE} {NEXT_MESSAGE}'
     rules["analysis"] = f'{CHANNEL} "analysis" {MESSAGE} {FREE} {NEXT_MESSAGE}'
-    before = "(analysis | preamble)*" if request.think else "preamble*"
-    root = sequence(before, "ending") if tools else sequence("analysis*" if request.think else "", "ending")
-    return write_grammar(sequence(f"{FREE} {NEXT_MESSAGE}" if opening == "analysis" else "", root), rules.items())
+    before = ["analysis"] if request.think else []
+    before += ["preamble"] if tools and not must_call(request) else []  # a word to the person before a call
+    opened = f"{FREE} {NEXT_MESSAGE}" if opening == "analysis" else ""
+    root = sequence(opened, repeat(either(*before), 0, None) if before else "", "ending")
+    return write_grammar(root, rules.items())
 
 
 def must_call(request: ChatRequest) -> bool:

@@ -209,7 +209,7 @@ class Writer:
                 case _:
                     return kind
         except ValueError as error:
-            self._refuse(next(iter(schema.keys() & KEPT[kind]), kind), at, str(error))
+            self._refuse(next((key for key in schema if key in KEPT[kind]), kind), at, str(error))
             return kind if kind != "integer" else "whole"
 
     def _write_object(self, schema: Schema, at: str) -> str:
