@@ -2,10 +2,11 @@
 
 import json
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
-from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Message, Sampling, Text, Thinking
+from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Message, Sampling, Text, Thinking, Tool
 from ossian.engines.local import LocalModel
 from ossian.engines.stops import MOST_REPEATS
 from ossian.errors import ContextTooLong
@@ -78,3 +79,9 @@ async def test_a_loop_of_one_token_ends_with_a_proper_end(model: LocalModel) -> 
     *said, done = await events_of(model, request)
     assert isinstance(done, Done) and done.reason == "length"
     assert done.usage.completion_tokens == len(said) == MOST_REPEATS + 1
+
+
+async def test_tools_that_may_not_be_called_are_not_counted(model: LocalModel) -> None:
+    offered = ChatRequest("tiny", HELLO, tools=(Tool("now"),))
+    barred, bare = replace(offered, tool_choice="none"), replace(offered, tools=())
+    assert await model.count(barred) == await model.count(bare) < await model.count(offered)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -82,10 +81,7 @@ def read_chat(body: AnthropicChat, file: ModelFile) -> ChatRequest:
         "num_ctx": body.num_ctx,
         "num_predict": body.max_tokens,
     }
-    options = read_options(
-        {**body.options, **{name: value for name, value in named.items() if value is not None}}, file
-    )
-    return with_options(read_prompt(body, file), options, body.keep_alive)
+    return with_options(read_prompt(body, file), read_options(body.options, file, named), body.keep_alive)
 
 
 def read_prompt(body: AnthropicPrompt, file: ModelFile) -> ChatRequest:
@@ -136,15 +132,14 @@ def offer_tools(shapes: Sequence[AnthropicTool], file: ModelFile) -> tuple[Tool,
             raise BadRequest(
                 f'tools[{index}].allowed_callers must have "direct": only the model itself calls tools here'
             )
-    tools = read_tools([ToolShape(function=describe(shape)) for shape in shapes], file)
-    return tuple(replace(tool, strict=shape.strict) for tool, shape in zip(tools, shapes, strict=True))
+    return read_tools([ToolShape(function=describe(shape)) for shape in shapes], file)
 
 
 def describe(shape: AnthropicTool) -> FunctionShape:
     """A tool as OpenAI has it; examples of its input are told in the description."""
     examples = [f"Example: {json.dumps(example, ensure_ascii=False)}" for example in shape.input_examples]
     description = "\n".join(filter(None, [shape.description, *examples]))
-    return FunctionShape(name=shape.name, description=description, parameters=shape.input_schema)
+    return FunctionShape(name=shape.name, description=description, parameters=shape.input_schema, strict=shape.strict)
 
 
 def read_choice(body: AnthropicPrompt) -> ToolChoice:

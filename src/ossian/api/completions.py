@@ -1,6 +1,6 @@
 """OpenAI's older door, /v1/completions: raw text is continued, without any conversation around it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from ossian.api.completion_reply import CompletionReply
 from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import OPENAI
 from ossian.api.openai import OPTION_FIELDS, read_response_format
-from ossian.api.options import Options, read_format, read_keep_alive, read_options, read_think
+from ossian.api.options import Options, drop_unset, read_format, read_options, read_think, with_options
 from ossian.api.prompts import read_prompts
 from ossian.api.shapes import read_body
 from ossian.api.shapes_completions import OpenAICompletion
@@ -87,17 +87,9 @@ def read_completions(body: OpenAICompletion, file: ModelFile) -> list[Completion
         )
     options = read_all_options(body, file)
     sampling = replace(options.sampling, logit_bias=read_logit_bias(body.logit_bias, file.vocabulary))
-    first = CompletionRequest(
-        body.model,
-        "",
-        body.suffix,
-        max_tokens=options.max_tokens,
-        stop=options.stop,
-        context=options.context,
-        keep_alive=read_keep_alive(body.keep_alive),
-        format=read_format(read_response_format(body.response_format)),
-        top_logprobs=body.logprobs,
-    )
+    format = read_format(read_response_format(body.response_format))
+    asked = CompletionRequest(body.model, "", body.suffix, format=format, top_logprobs=body.logprobs)
+    first = with_options(asked, options, body.keep_alive)
     return [
         replace(first, prompt=prompt, sampling=reseed(sampling, number))
         for prompt in prompts
@@ -130,10 +122,5 @@ def check_numbers(body: OpenAICompletion) -> None:
 def read_all_options(body: OpenAICompletion, file: ModelFile) -> Options:
     """OpenAI's fields over Ollama's options over the model's own; num_predict -1 means no bound."""
     named = {**{name: getattr(body, name) for name in OPTION_FIELDS}, "num_predict": body.max_tokens}
-    asked = {name: value for name, value in {**body.options, **drop_unset(named)}.items() if value is not None}
     bound = {} if "num_predict" in file.parameters else {"num_predict": USUAL_TOKENS}
-    return read_options({**bound, **asked}, file)
-
-
-def drop_unset(named: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in named.items() if value is not None}
+    return read_options({**bound, **drop_unset(body.options)}, file, named)

@@ -67,7 +67,7 @@ class Desk:
             return StreamResponse(events, reply, dialect, self.stopping, self.comment_seconds)
 
         async def whole() -> dict[str, Any]:
-            return reply.write_whole(await gather(events))
+            return reply.write_whole(*await gather(events))
 
         return WholeResponse(whole, dialect, self.stopping)
 

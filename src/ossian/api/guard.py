@@ -45,7 +45,7 @@ DRAIN_SECONDS = 2.0
 class BodyTooLarge(BadRequest):
     status: ClassVar[int] = 413
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__(f"the body is larger than {limit} bytes.", "Raise OSSIAN_MAX_BODY if it should be taken.")
 
 
@@ -82,7 +82,7 @@ class Guard:
             await error_response(error, dialect)(scope, receive, answer)
             return
         encoding = headers.get("content-encoding", "")
-        body = unpacked(counted(receive, limit), encoding, limit, lambda: BodyTooLarge(self.settings.max_body))
+        body = unpacked(counted(receive, limit), encoding, limit, lambda: BodyTooLarge(limit))
         await self.app(scope, body, answer)
 
     def check(self, scope: Scope, headers: Headers) -> None:
@@ -100,7 +100,7 @@ class Guard:
             )
 
 
-async def check_size(limit: float, receive: Receive, headers: Headers) -> None:
+async def check_size(limit: int, receive: Receive, headers: Headers) -> None:
     length = headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
         await drain(receive)
@@ -180,7 +180,7 @@ def with_origin(send: Send, origin: str) -> Send:
     return answer
 
 
-def counted(receive: Receive, limit: float) -> Receive:
+def counted(receive: Receive, limit: int) -> Receive:
     """The same body, refused from the byte on that is too much."""
     taken = 0
 

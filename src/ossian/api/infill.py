@@ -72,10 +72,9 @@ def find_model(desk: Desk, name: str) -> ModelFile:
 
 def read_infill(body: Infill, file: ModelFile) -> CompletionRequest:
     named = {name: getattr(body, name) for name in OPTION_FIELDS} | {"num_predict": body.n_predict}
-    options = read_options({name: value for name, value in named.items() if value is not None}, file)
     others = "".join(f"# {extra.filename}\n{extra.text}\n\n" for extra in body.input_extra)
     code = others + body.input_prefix + body.prompt
-    return with_options(CompletionRequest(file.name, code, body.input_suffix or "\n"), options)
+    return with_options(CompletionRequest(file.name, code, body.input_suffix or "\n"), read_options({}, file, named))
 
 
 @dataclass(slots=True)

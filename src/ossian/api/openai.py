@@ -16,7 +16,6 @@ from ossian.api.openai_reply import OpenAIReply
 from ossian.api.options import Options, read_format, read_options, read_think, with_options
 from ossian.api.shapes import read_body
 from ossian.api.shapes_openai import OpenAICall, OpenAIChat, OpenAIMessage, ResponseFormat
-from ossian.api.streams import StreamResponse, WholeResponse, gather_each
 from ossian.api.turns import check_ability, finish_conversation, read_role, read_tools
 from ossian.chat import ChatRequest, Message, OnlyTool, Tool, ToolCall, ToolChoice
 from ossian.errors import BadRequest, NotSupported
@@ -53,14 +52,7 @@ async def chat(request: Request) -> Response:
         include_usage=body.stream_options.include_usage,
         in_copilot=request.headers.get("user-agent", "").startswith(COPILOT_AGENT),
     )
-    events = answer_in_turn(desk, file, choices)
-    if body.stream:
-        return StreamResponse(events, reply, OPENAI, desk.stopping, desk.comment_seconds)
-
-    async def whole() -> dict[str, Any]:
-        return reply.write_whole(*await gather_each(events))
-
-    return WholeResponse(whole, OPENAI, desk.stopping)
+    return desk.respond(answer_in_turn(desk, file, choices), reply, OPENAI, body.stream)
 
 
 async def models(request: Request) -> Response:
@@ -162,7 +154,7 @@ def read_all_options(body: OpenAIChat, file: ModelFile) -> Options:
             raise BadRequest(f"{name} must be at least 1")
     named = {name: getattr(body, name) for name in OPTION_FIELDS}
     named["num_predict"] = body.max_completion_tokens or body.max_tokens
-    return read_options({**body.options, **{name: value for name, value in named.items() if value is not None}}, file)
+    return read_options(body.options, file, named)
 
 
 def read_response_format(shape: ResponseFormat | None) -> Any:

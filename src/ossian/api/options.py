@@ -61,12 +61,16 @@ def with_options(request: AnyRequest, options: Options, keep_alive: Any = None) 
     )
 
 
-def read_options(asked: Mapping[str, Any], file: ModelFile) -> Options:
-    """Options in Ollama's names, those of the model where the caller asks nothing.
+def drop_unset(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def read_options(asked: Mapping[str, Any], file: ModelFile, fields: Mapping[str, Any] | None = None) -> Options:
+    """Options in Ollama's names: a door's own `fields` over them, and under them those of the model. None is unset.
 
     A wrong type is an error; unknown names are not, as with Ollama: its VS Code extension sends objects of its own.
     """
-    values = {**file.parameters, **{name: value for name, value in asked.items() if value is not None}}
+    values = {**file.parameters, **drop_unset(asked), **drop_unset(fields or {})}
     unknown = sorted(set(values) - {*KIND_OF_OPTION, *OWN_AFFAIR, "stop"})
     if unknown:
         log.debug("options that mean nothing here were left out: %s", ", ".join(unknown))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ossian.api.dialects import Refusal
+from ossian.api.logprobs import MOST_LOGPROBS
 from ossian.api.openai import THINK_OF_EFFORT
 from ossian.api.options import Options, read_format, read_options, read_think, with_options
 from ossian.api.responses_items import Placed, read_turns
@@ -29,7 +30,6 @@ WORDS_OF_FIELD = {
     "reasoning.mode": ("standard",),
 }
 NOTHING_IS_CUT = "Nothing is cut silently here: a prompt that is too long is refused, with both lengths."
-MOST_LOGPROBS = 20
 MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
 
 
@@ -117,7 +117,7 @@ def read_all_options(body: ResponsesPrompt, file: ModelFile) -> Options:
     named: dict[str, Any] = {"num_ctx": body.num_ctx}
     if isinstance(body, ResponsesCreate):
         named |= {"temperature": body.temperature, "top_p": body.top_p, "num_predict": body.max_output_tokens}
-    return read_options({**body.options, **{name: value for name, value in named.items() if value is not None}}, file)
+    return read_options(body.options, file, named)
 
 
 def read_text_format(body: ResponsesPrompt) -> Any:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ossian.api.dialects import Refusal
@@ -52,15 +51,14 @@ def offer_tools(shapes: Sequence[ResponsesTool], file: ModelFile) -> tuple[Tool,
             raise Refusal(f'tools: allowed_callers of "{name}" must have "direct": only the model calls here', "tools")
         if shape.answers_later:
             raise Refusal(f'tools: async of "{name}" is not supported', "tools")
-    tools = read_tools([ToolShape(function=describe(name, shape)) for name, shape in named], file)
-    return tuple(replace(tool, strict=shape.strict) for tool, (_, shape) in zip(tools, named, strict=True))
+    return read_tools([ToolShape(function=describe(name, shape)) for name, shape in named], file)
 
 
 def describe(name: str, shape: ResponsesTool) -> FunctionShape:
     """A function as the chat door knows it; the schema of its output is told in the description."""
     output = f"Returns: {json.dumps(shape.output_schema, ensure_ascii=False)}" if shape.output_schema else ""
     description = "\n".join(filter(None, [shape.description, output]))
-    return FunctionShape(name=name, description=description, parameters=shape.parameters)
+    return FunctionShape(name=name, description=description, parameters=shape.parameters, strict=shape.strict)
 
 
 def read_choice(choice: Any, tools: tuple[Tool, ...]) -> tuple[ToolChoice, tuple[Tool, ...]]:

@@ -43,7 +43,10 @@ class StreamReply(Protocol):
 class Reply(StreamReply, Protocol):
     """The same, or the whole answer at its end."""
 
-    def write_whole(self, whole: Whole) -> dict[str, Any]: ...
+    @property
+    def write_whole(self) -> Callable[..., dict[str, Any]]:
+        """Write an answer that has been listened to, or as many as the door takes."""
+        ...
 
 
 class LiveResponse(Response):
@@ -143,13 +146,8 @@ class StreamResponse(LiveResponse):
         await self.say(send, self.dialect.end, more=False)
 
 
-async def gather(events: Events) -> Whole:
-    """Listen to the end of one answer."""
-    return (await gather_each(events))[-1]
-
-
-async def gather_each(events: Events) -> list[Whole]:
-    """Listen to the end of answers that come one after another."""
+async def gather(events: Events) -> list[Whole]:
+    """Listen to the end of an answer, or of several that come one after another."""
     wholes = []
     heard: list[Event] = []
     async with aclosing(events):

@@ -6,7 +6,7 @@ import secrets
 import string
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, ModelInfo, Text
@@ -50,6 +50,14 @@ async def start_local(file: ModelFile, context: int, settings: Settings) -> "Loc
         await runner.close()
         raise
     return LocalModel(file, runner, specials)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A gap in code: how the model is asked to fill it, and what lets out only what belongs there."""
+
+    prompt: Prompt
+    cutter: InfillCutter
 
 
 class LocalModel:
@@ -105,15 +113,11 @@ class LocalModel:
         return await self._runner.detokenize(tokens)
 
     async def count(self, request: ChatRequest) -> int:
-        self._check_chat(request)
-        return len(await self._tokens(render(request, today=self._today())))
+        return len(await self._tokens(self._render(request)))
 
     async def chat(self, request: ChatRequest) -> Events:
         """Answer in harmony. We open the final channel where the model forgot it."""
-        self._check_chat(request)
-        if request.tool_choice == "none":
-            request = replace(request, tools=())
-        prompt = render(request, today=self._today())
+        prompt = self._render(request)
         tokens = await self._tokens(prompt)
         answer = Answer(request, Parser.after(prompt, request.tools, new_call_id), Meter(len(tokens)), self._names)
         async with aclosing(self._write(tokens, prompt, answer)) as events:
@@ -129,50 +133,40 @@ class LocalModel:
 
     async def complete(self, request: CompletionRequest) -> Events:
         """Continue raw text, in which the model's special tokens are read as what they are; or fill a gap in code."""
-        if request.suffix:
-            async with aclosing(self._fill_in(request)) as events:
-                async for event in events:
-                    yield event
-            return
-        prompt = request.prompt
-        tokens = await self.tokenize(prompt) if isinstance(prompt, str) else list(prompt)
+        gap = await self._find_gap(request) if request.suffix else None
+        tokens = await self._tokens(gap.prompt) if gap else await self._raw_tokens(request.prompt)
         grammar = "" if request.format is None else text_grammar(request.format)
         meter, cutter, likely = Meter(len(tokens)), StopCutter(request.stop), Likely()
         async with aclosing(self._steps(tokens, request, meter, grammar)) as pieces:
             async for piece in pieces:
-                likely.take(piece)
-                if shown := cutter.feed(piece.text):
-                    yield Text(shown, likely.give())
-                if cutter.stopped:
+                if gap and piece.token in self._names:
                     break
-        if held := cutter.finish():
+                likely.take(piece)
+                if shown := cutter.feed(gap.cutter.feed(piece.text) if gap else piece.text):
+                    yield Text(shown, likely.give())
+                if cutter.stopped or (gap and gap.cutter.ended):
+                    break
+        if held := cutter.feed(gap.cutter.finish() if gap else "") + cutter.finish():
             yield Text(held, likely.give())
         yield Done("length" if meter.limit else "stop", meter.usage, cutter.met)
 
-    async def _fill_in(self, request: CompletionRequest) -> Events:
-        """What belongs between the prompt and its suffix."""
+    async def _raw_tokens(self, prompt: str | tuple[int, ...]) -> list[int]:
+        return await self.tokenize(prompt) if isinstance(prompt, str) else list(prompt)
+
+    async def _find_gap(self, request: CompletionRequest) -> Gap:
+        """What is to be filled in between the prompt and its suffix."""
         if not self._file.is_gpt_oss:
             raise NotSupported(request.model, "insert")
         prefix = request.prompt if isinstance(request.prompt, str) else await self.detokenize(request.prompt)
-        tokens = await self._tokens(render_infill(request.model, prefix, request.suffix, today=self._today()))
-        meter, cutter, infill = Meter(len(tokens)), StopCutter(request.stop), InfillCutter(prefix, request.suffix)
-        likely = Likely()
-        async with aclosing(self._steps(tokens, request, meter, "")) as pieces:
-            async for piece in pieces:
-                if piece.token in self._names:
-                    break
-                likely.take(piece)
-                if shown := cutter.feed(infill.feed(piece.text)):
-                    yield Text(shown, likely.give())
-                if cutter.stopped or infill.ended:
-                    break
-        if held := cutter.feed(infill.finish()) + cutter.finish():
-            yield Text(held, likely.give())
-        yield Done("length" if meter.limit else "stop", meter.usage, cutter.met)
+        prompt = render_infill(request.model, prefix, request.suffix, today=self._today())
+        return Gap(prompt, InfillCutter(prefix, request.suffix))
 
-    def _check_chat(self, request: ChatRequest) -> None:
+    def _render(self, request: ChatRequest) -> Prompt:
+        """The prompt; tools that may not be called are not shown."""
         if not self._file.is_gpt_oss:
             raise NotSupported(request.model, "chat")
+        shown = replace(request, tools=()) if request.tool_choice == "none" else request
+        return render(shown, today=self._today())
 
     async def _write(self, tokens: list[int], prompt: Prompt, answer: Answer) -> AsyncGenerator[Event, None]:
         """One completion as events, bound by the grammar of what was asked."""
