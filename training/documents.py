@@ -21,9 +21,9 @@ from values import HELD_OUT
 HERE = Path(__file__).parent
 # Shares of documents, not of tokens: a "topic" has 60 tokens, the others some 340. Without those short ones, ten
 # questions a step were too few to learn which of 345 topics each is about.
-SHARES = {"topic": 0.60, "question": 0.12, "tool": 0.14, "passage": 0.13, "copy": 0.01}
+SHARES = {"topic": 0.70, "question": 0.08, "tool": 0.11, "passage": 0.10, "copy": 0.01}
 PLAIN_KINDS = ("question", "passage", "copy")  # those that need no tools
-SYSTEM_PARTS = 5
+SYSTEM_PARTS, BARE_SHARE = 5, 0.7
 ALONE_SHARE = 0.45
 EARLIER_TURNS = 3
 HELD_OUT_CASES = 100
@@ -51,7 +51,7 @@ class Mixer:
             (kind,) = self.rng.choices(list(SHARES), list(SHARES.values()))
             talk = self.makers[kind]()
             if kind == "topic":
-                yield kind, write_parts(talk)[SYSTEM_PARTS * (self.rng.random() < 0.5) :]
+                yield kind, write_parts(talk)[SYSTEM_PARTS * (self.rng.random() < BARE_SHARE) :]
                 continue
             yield kind, write_parts(talk if talk.tools or self.rng.random() < ALONE_SHARE else self.after_others(talk))
 

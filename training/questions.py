@@ -43,6 +43,7 @@ OWN_PREFIXES = (
 )  # topics about the model itself, asked more often: a demonstration must know what it is
 OWN_WEIGHT = 2.5
 NO_THOUGHT_SHARE = 0.15
+BLENDED_SHARE, GAPPED_SHARE, LOST_WORDS, SHORTEST_BLENDED = 0.25, 0.2, 0.2, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +110,24 @@ class Asker:
 
     def ask(self, topic: Topic) -> str:
         for _ in range(50):
-            question = self.add_noise(self.word_question(topic))
+            question = self.add_noise(self.blend(topic))
             if normalise(question) not in self.forbidden:
                 return question
         raise AssertionError(f"every wording of {topic.id} is held out")
+
+    def blend(self, topic: Topic) -> str:
+        """A question, or pieces of two on the same topic, or one with words lost: what a topic is told by is in its words.
+
+        Without this the model learns whole questions by heart instead.
+        """
+        words, kind = self.word_question(topic).split(" "), self.rng.random()
+        if kind < BLENDED_SHARE and len(words) >= SHORTEST_BLENDED:
+            others = self.word_question(topic).split(" ")
+            cut, start = self.rng.randint(2, len(words)), self.rng.randrange(max(1, len(others) - 2))
+            return " ".join(words[:cut] + others[start:])
+        if kind < BLENDED_SHARE + GAPPED_SHARE and len(words) >= SHORTEST_BLENDED:
+            return " ".join(word for word in words if self.rng.random() > LOST_WORDS) or words[-1]
+        return " ".join(words)
 
     def word_question(self, topic: Topic) -> str:
         ways = ["question"] * 6 + ["noun"] * 2 * bool(topic.nouns) + ["task"] * 2 * bool(topic.tasks)

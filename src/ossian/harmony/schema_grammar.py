@@ -115,8 +115,9 @@ class Writer:
             raise SchemaNotSupported(f'the keyword "{keyword}" at {at} cannot be kept{why and ": "}{why}')
 
     def _check(self, schema: Schema, kept: set[str], at: str) -> None:
-        for keyword in schema.keys() - REMARKS - kept:
-            self._refuse(keyword, at)
+        for keyword in schema:  # in the order written, so that the same schema gets the same refusal
+            if keyword not in REMARKS and keyword not in kept:
+                self._refuse(keyword, at)
 
     def _follow(self, schema: Schema, at: str) -> str:
         reference = str(schema["$ref"])
