@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ossian.chat import ChatRequest, Event, Logprob, Text, Thinking
 from ossian.engines.meter import Meter
-from ossian.engines.runner import Piece
+from ossian.engines.steps import Piece
 from ossian.engines.stops import StopCutter
 from ossian.harmony.parse import Parser
 from ossian.harmony.tags import CALL, END, END_OF_TEXT, RETURN
