@@ -93,6 +93,27 @@ For each call write an object with name and arguments between tags:
 {% endif -%}
 {%- endif -%}
 """
+OPEN_THOUGHT = """\
+{{- bos_token -}}
+{%- for message in messages -%}
+{%- if message.role == 'system' -%}
+{{ message.content }}
+{%- elif message.role == 'user' -%}
+<|im_start|>user
+{{ message.content }}<|im_end|>
+{%- elif message.role == 'assistant' -%}
+<|im_start|>assistant
+{%- set content = message.content -%}
+{%- if '</think>' in content -%}{%- set content = content.split('</think>')[-1] -%}{%- endif -%}
+{{ content }}<|im_end|>
+{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+<|im_start|>assistant
+<think>
+{% endif -%}
+"""
+"""DeepSeek-R1's manner: the template opens the thought itself, and knows no way not to."""
 SPECIALS = (
     "<|begin_of_text|>", "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>",
     "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>",
@@ -120,10 +141,25 @@ def token(text: str) -> int:
     return tokens().index(text)
 
 
-def write_chat_model(path: Path, architecture: str, template: str, *, end: str = "<|im_end|>") -> Path:
+def write_chat_models(folder: Path) -> Path:
+    """One model of each manner, under the name of its manner."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_chat_model(folder / "chatml.gguf", "qwen2", CHATML)
+    write_chat_model(folder / "llama.gguf", "llama", LLAMA, end="<|eot_id|>")
+    write_chat_model(folder / "thinking.gguf", "qwen3", THINKING)
+    write_chat_model(folder / "r1.gguf", "qwen2", OPEN_THOUGHT)
+    write_chat_model(folder / "base.gguf", "llama", "", gaps=True)
+    return folder
+
+
+def write_chat_model(
+    path: Path, architecture: str, template: str, *, end: str = "<|im_end|>", gaps: bool = False
+) -> Path:
     """A model of one of llama, qwen2 and qwen3; without a template when that is empty."""
     writer = gguf.GGUFWriter(path, architecture)
     write_metadata(writer, end)
+    for name in ("prefix", "suffix", "middle") if gaps else ():
+        writer.add_uint32(f"tokenizer.ggml.fim_{name[:3]}_token_id", token(f"<|fim_{name}|>"))
     if template:
         writer.add_chat_template(template)
     random = np.random.default_rng(7)
@@ -140,11 +176,10 @@ def write_chat_model(path: Path, architecture: str, template: str, *, end: str =
 
 def write_metadata(writer: gguf.GGUFWriter, end: str) -> None:
     names = tokens()
-    normal, control, own = (
-        int(kind) for kind in (gguf.TokenType.NORMAL, gguf.TokenType.CONTROL, gguf.TokenType.USER_DEFINED)
-    )
+    kinds = gguf.TokenType
+    types = [kinds.NORMAL] * 256 + [kinds.USER_DEFINED] * len(WORDS) + [kinds.CONTROL] * len(SPECIALS)
     writer.add_block_count(LAYERS)
-    writer.add_context_length(4_096)
+    writer.add_context_length(32_768)
     writer.add_embedding_length(WIDTH)
     writer.add_feed_forward_length(INNER)
     writer.add_head_count(HEADS)
@@ -155,7 +190,7 @@ def write_metadata(writer: gguf.GGUFWriter, end: str) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(names)
-    writer.add_token_types([normal] * 256 + [own] * len(WORDS) + [control] * len(SPECIALS))
+    writer.add_token_types([int(kind) for kind in types])
     writer.add_token_merges(["a b"])
     writer.add_bos_token_id(names.index("<|begin_of_text|>"))
     writer.add_eos_token_id(names.index(end))
@@ -164,11 +199,8 @@ def write_metadata(writer: gguf.GGUFWriter, end: str) -> None:
 
 def tensors(architecture: str) -> list[tuple[str, tuple[int, ...]]]:
     size = len(tokens())
-    found: list[tuple[str, tuple[int, ...]]] = [
-        ("token_embd.weight", (size, WIDTH)),
-        ("output.weight", (size, WIDTH)),
-        ("output_norm.weight", (WIDTH,)),
-    ]
+    found: list[tuple[str, tuple[int, ...]]] = [(f"{name}.weight", (size, WIDTH)) for name in ("token_embd", "output")]
+    found.append(("output_norm.weight", (WIDTH,)))
     for layer in range(LAYERS):
         block = f"blk.{layer}."
         found += [(f"{block}{name}.weight", (WIDTH,)) for name in ("attn_norm", "ffn_norm")]

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from chat_gguf import write_chat_models
 from ossian.api.serve import serve as serve_forever
 from ossian.engines.fake import FAKE_FILE, FakeModel, Reply
 from ossian.engines.pool import LoadedModel, Pool
@@ -182,3 +183,9 @@ def eventually() -> Callable[..., None]:
             time.sleep(0.005)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def chat_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tiny models that bring a chat template: chatml, llama, thinking, r1; and base, which has none."""
+    return write_chat_models(tmp_path_factory.mktemp("chat-models"))

@@ -9,14 +9,18 @@ from ossian.chat import ChatRequest, Message, Tool, ToolCall
 from ossian.engines.runner import sampling_fields
 from ossian.errors import BadRequest, SchemaNotSupported
 from ossian.harmony.arguments import is_object
-from ossian.harmony.grammar import JSON_SCHEMA, callable_tools, must_call
+from ossian.harmony.grammar import callable_tools, must_call
 from ossian.harmony.schema_grammar import SchemaRules
+from ossian.harmony.schema_reading import list_types
 
+INSTRUCTING = ("system", "developer")
 BETWEEN_INSTRUCTIONS = "\n\n"
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+MOST_NESTED = 300  # lists and objects within one another
 
 
 def write_body(request: ChatRequest) -> dict[str, Any]:
-    """All that the prompt and the answer depend on. Raises BadRequest for what llama.cpp would leave out silently."""
+    """All but the format. Raises BadRequest for what llama.cpp would leave out silently."""
     tools = callable_tools(request)
     refuse_unserved(request, tools)
     body: dict[str, Any] = {
@@ -37,9 +41,6 @@ def write_body(request: ChatRequest) -> dict[str, Any]:
         # llama.cpp knows no choice of one tool by name: where one must be called, no other is shown.
         body["tools"] = [write_tool(tool) for tool in tools]
         body["tool_choice"] = "required" if must_call(request) else "auto"
-    if request.format is not None:
-        schema = JSON_SCHEMA if request.format == "json" else request.format
-        body["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
     if request.top_logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": max(1, request.top_logprobs)}
     return body
@@ -47,43 +48,52 @@ def write_body(request: ChatRequest) -> dict[str, Any]:
 
 def refuse_unserved(request: ChatRequest, tools: Sequence[Tool]) -> None:
     """Raise for what goes beyond llama.cpp's chat endpoint."""
-    if isinstance(request.format, Mapping):
-        check_schema(request.format)
-    for tool in tools:
-        if tool.strict:
-            check_schema(tool.parameters)
     for name, asked in (("format", request.format), ("logprobs", request.top_logprobs)):
         if tools and asked is not None:
             raise BadRequest(
                 f"{name} does not go together with tools for this model: llama.cpp would leave out one of them.",
                 'Ask without tools, or with tool_choice "none".',
             )
+    for tool in tools:
+        check_tool(tool)
 
 
-def check_schema(schema: Any) -> None:
-    """Raise SchemaNotSupported for a keyword that cannot be kept: llama.cpp's own grammar would leave it out."""
-    SchemaRules().add("answer", schema)
-    for pattern in find_patterns(schema):
-        # Tried: of such a pattern with both it keeps the first letter.
-        if '"' in pattern or "\\\\" in pattern:
-            raise SchemaNotSupported(f'the keyword "pattern" with {pattern!r} cannot be kept')
+def check_tool(tool: Tool) -> None:
+    """Raise for a strict tool with what llama.cpp's own grammar leaves out, and for one that it would choke on."""
+    if tool.strict:
+        SchemaRules().add("arguments", tool.parameters)
+    for part in find_parts(tool):
+        unkept = next(find_unkept(part), None) if tool.strict else None
+        if unkept:
+            raise SchemaNotSupported(f'the keyword "{unkept}" of the strict tool "{tool.name}" cannot be kept')
 
 
-def find_patterns(schema: Any) -> Iterator[str]:
-    match schema:
-        case {"pattern": str(pattern)}:
-            yield pattern
-    inside = schema.values() if isinstance(schema, Mapping) else schema if isinstance(schema, list) else ()
-    for part in inside:
-        yield from find_patterns(part)
+def find_parts(tool: Tool) -> Iterator[Mapping[str, Any]]:
+    """All objects in a tool's schema. Raises SchemaNotSupported where they lie too deep."""
+    waiting: list[tuple[Any, int]] = [(tool.parameters, 0)]
+    while waiting:
+        part, depth = waiting.pop()
+        if depth > MOST_NESTED:
+            raise SchemaNotSupported(f'the parameters of the tool "{tool.name}" are nested too deeply')
+        if isinstance(part, Mapping):
+            yield part
+        inside = part.values() if isinstance(part, Mapping) else part if isinstance(part, list) else ()
+        waiting += [(each, depth + 1) for each in inside]
+
+
+def find_unkept(schema: Mapping[str, Any]) -> Iterator[str]:
+    """Keywords of one schema that llama.cpp's grammar for tools leaves out (tried)."""
+    yield from (key for key in ("pattern", "format") if isinstance(schema.get(key), str))
+    if "number" in list_types(schema.get("type")):
+        yield from (key for key in BOUNDS if key in schema)
+    required, properties = schema.get("required"), schema.get("properties", {})
+    if isinstance(required, list) and isinstance(properties, Mapping) and set(map(str, required)) - set(properties):
+        yield "required"
 
 
 def join_instructions(messages: Sequence[Message]) -> list[Message]:
     """All instructions before the first turn as one system message, which is what templates know."""
-    start = next(
-        (at for at, turn in enumerate(messages) if turn.role not in ("system", "developer")),
-        len(messages),
-    )
+    start = next((at for at, turn in enumerate(messages) if turn.role not in INSTRUCTING), len(messages))
     texts = [turn.content for turn in messages[:start] if turn.content]
     joined = [Message("system", BETWEEN_INSTRUCTIONS.join(texts))] if texts else []
     return [*joined, *messages[start:]]
@@ -106,7 +116,7 @@ def mark_calls(messages: Sequence[Message]) -> Iterator[Message]:
 
 def write_message(turn: Message) -> dict[str, Any]:
     written: dict[str, Any] = {
-        "role": "system" if turn.role == "developer" else turn.role,
+        "role": "system" if turn.role in INSTRUCTING else turn.role,
         "content": turn.content,
         "reasoning_content": turn.thinking,
         "tool_calls": [write_call(call) for call in turn.calls],

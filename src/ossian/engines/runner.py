@@ -29,6 +29,7 @@ from ossian.errors import ModelFailed
 HEALTH_POLL_SECONDS = 0.05
 STOP_SECONDS = 3.0
 LOG_TAIL_CHARACTERS = 4_000
+LAST_WORDS = "exiting due to model loading error"
 LOG_PREFIX = re.compile(r"^[\d.]+ [A-Z] (?:[\w ]+: )?")
 # llama.cpp finds these four in any text, whatever parse_special says (llama-vocab.cpp renders them "always" for
 # gpt-oss). Cutting behind the "<|" is where the tokenizer's own pattern cuts, so no other token changes.
@@ -276,6 +277,7 @@ class Runner:
         except OSError:
             return ""
         reasons = [line for line in text.splitlines() if re.search(r"error|fail|unknown|cannot|memory", line)]
+        reasons = [line for line in reasons if LAST_WORDS not in line] or reasons
         # llama.cpp begins a line with the time, a letter for its level and the function: "0.00.007.996 E srv init: …"
         plain = LOG_PREFIX.sub("", reasons[-1].strip()) if reasons else ""
         return re.sub(r"(/[\w.+-]+)+/", "", plain).rstrip(".")
