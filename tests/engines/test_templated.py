@@ -173,6 +173,14 @@ async def test_several_calls_come_one_by_one(opened: Open) -> None:
     assert {(call.name, json.dumps(json.loads(call.arguments))) for call in calls} == {("now", "{}")}
 
 
+async def test_one_call_is_the_end_where_no_more_are_wanted(opened: Open) -> None:
+    likings = TO_CALL | {"<|im_end|>": 0.0}
+    request = ask(tools=(NOW,), tool_choice="required", one_call=True, likings=likings)
+    *said, done = await listen(await opened("thinking"), request)
+    assert said == calls_of(said) and len(said) == 1
+    assert isinstance(done, Done) and done.reason == "stop"
+
+
 async def test_with_no_choice_allowed_tools_are_not_shown(opened: Open) -> None:
     model = await opened("thinking")
     barred = ask(tools=(CITY, NOW), tool_choice="none", likings=TO_CALL)

@@ -90,7 +90,7 @@ def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | Comple
     if body.suffix and (body.system or read_format(body.format)):
         raise BadRequest("suffix does not go together with system or format")
     if body.template:
-        raise BadRequest("template is not supported: gpt-oss is always asked in its own language, harmony; see raw")
+        raise BadRequest("template is not supported: a model is always asked in its own language; see raw")
     if body.context:
         raise BadRequest("context is not supported; send the conversation to /api/chat instead")
     if body.images:

@@ -98,16 +98,14 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
         think=think,
         format=read_response_format(body.response_format),
         tool_choice=read_tool_choice(body.tool_choice, tools),
+        one_call=not body.parallel_tool_calls,
         top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
     )
     return with_options(request, replace(options, sampling=replace(options.sampling, logit_bias=bias)), body.keep_alive)
 
 
 def refuse_unserved(body: OpenAIChat) -> None:
-    """Nothing is left out silently: what is not served is refused by name.
-
-    `parallel_tool_calls` needs no reading: gpt-oss ends its turn with a call, so there is never more than one.
-    """
+    """Nothing is left out silently: what is not served is refused by name."""
     if not 1 <= body.n <= MOST_CHOICES:
         raise BadRequest(f"n must be between 1 and {MOST_CHOICES}")
     if body.top_logprobs and not body.logprobs:

@@ -41,6 +41,7 @@ def write_body(request: ChatRequest) -> dict[str, Any]:
         # llama.cpp knows no choice of one tool by name: where one must be called, no other is shown.
         body["tools"] = [write_tool(tool) for tool in tools]
         body["tool_choice"] = "required" if must_call(request) else "auto"
+        body["parallel_tool_calls"] = not request.one_call
     if request.top_logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": max(1, request.top_logprobs)}
     return body

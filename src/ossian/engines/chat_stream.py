@@ -36,13 +36,14 @@ class ChatStream:
         self._number = -1
         self._thought = False
         self._loops = False
+        self._called = False  # as often as it may: llama.cpp's grammar allows more, whatever it is told (tried)
         self._limit = False
         self._timings: dict[str, Any] = {}
 
     @property
     def stopped(self) -> bool:
-        """A stop string was met, or the model says the same again and again."""
-        return self._cutter.stopped or self._loops
+        """A stop string was met, the one call was made, or the model says the same again and again."""
+        return self._cutter.stopped or self._loops or self._called
 
     def take(self, chunk: Chunk) -> Iterator[Event]:
         """The events that a chunk completes."""
@@ -79,6 +80,9 @@ class ChatStream:
 
     def _write_call(self, delta: dict[str, Any]) -> Iterator[Event]:
         function = delta.get("function", {})
+        self._called = self._request.one_call and delta["index"] > 0
+        if self._called:
+            return
         if self._call is None or delta["index"] != self._number:
             yield from self._end_call()
             self._number = delta["index"]
