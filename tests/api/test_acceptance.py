@@ -203,8 +203,7 @@ def test_pieces_come_while_the_rest_is_written(serve):
     class Waiting(FakeModel):
         async def chat(self, request):
             yield Text("one")
-            while not heard.is_set():
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(heard.wait, 10)
             yield Text(" two")
             yield Done("stop", Usage())
 
