@@ -64,8 +64,9 @@ def find_functions(source: str) -> Iterator[tuple[str, list[str]]]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
             own = lines[node.lineno - 1 : node.end_lineno]
-            if SHORTEST <= len(own) <= LONGEST and not any("\t" in line for line in own):
-                yield node.name, textwrap.dedent("\n".join(own)).splitlines()
+            alone = textwrap.dedent("\n".join(own))
+            if SHORTEST <= len(own) <= LONGEST and "\t" not in alone and parses(alone):  # a text in it may not bend
+                yield node.name, alone.splitlines()
 
 
 def places(lines: Sequence[str]) -> list[tuple[int, int]]:
