@@ -13,7 +13,7 @@ from ossian.api.dialects import OPENAI, json_response
 from ossian.api.logprobs import read_top_logprobs
 from ossian.api.ollama_models import COPILOT_AGENT, most_output
 from ossian.api.openai_reply import OpenAIReply
-from ossian.api.options import Options, read_format, read_options, read_think, with_options
+from ossian.api.options import Options, read_options, read_think, with_options
 from ossian.api.shapes import read_body
 from ossian.api.shapes_openai import OpenAICall, OpenAIChat, OpenAIMessage, ResponseFormat
 from ossian.api.turns import check_ability, finish_conversation, read_role, read_tools
@@ -156,14 +156,16 @@ def read_all_options(body: OpenAIChat, file: ModelFile) -> Options:
 
 
 def read_response_format(shape: ResponseFormat | None) -> Any:
-    match shape.type if shape else "text":
-        case "text":
+    match shape:
+        case None | ResponseFormat(type="text"):
             return None
-        case "json_object":
+        case ResponseFormat(type="json_object" | "json_schema", bare_schema=dict(schema)):
+            return schema
+        case ResponseFormat(type="json_object"):
             return "json"
-        case "json_schema" if shape and isinstance(shape.json_schema.get("schema"), dict):
-            return read_format(shape.json_schema["schema"])
-        case "json_schema":
+        case ResponseFormat(type="json_schema", json_schema={"schema": dict(schema)}):
+            return schema
+        case ResponseFormat(type="json_schema"):
             raise BadRequest("response_format.json_schema.schema is missing")
     raise BadRequest("response_format.type must be text, json_object or json_schema")
 

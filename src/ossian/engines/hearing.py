@@ -80,7 +80,7 @@ class Answer:
 
     def finish(self) -> list[Event]:
         """What was held back, when a completion is over."""
-        events = self._shown(self.parser.finish())
+        events = self._shown(self.parser.finish(cut=self.meter.limit))
         held = self._cutter.finish()
         return [*events, Text(held, self._likely.give())] if held else events
 
