@@ -41,7 +41,7 @@ SECURITY = {
 def describe(routes: Sequence[Route]) -> Words:
     """The whole document."""
     paths: Words = {}
-    for route in routes:
+    for route in sorted(routes, key=place):
         paths.setdefault(route.shown_path, {})[route.method.lower()] = write_operation(route)
     families = {operation["tags"][0] for path in paths.values() for operation in path.values()}
     return {
@@ -57,15 +57,23 @@ def describe(routes: Sequence[Route]) -> Words:
     }
 
 
+def place(route: Route) -> tuple[int, str]:
+    """Where a route stands: as in the table of answers, else behind them all."""
+    told = [name for answers in ANSWERS.values() for name in answers]
+    return told.index(route.name) if route.name in told else len(told), route.name
+
+
 def write_operation(route: Route) -> Words:
-    family, said = find_answer(f"{route.method} {route.shown_path}")
+    family, said = find_answer(route.name)
+    summary, others = route.meaning
+    more = " ".join(filter(None, [others, NEEDS_ADMIN if route.manages else ""]))
     parameters = [*write_path_parameters(route), *write_queries(said)]
     body = write_body(route)
     return {
         "tags": [family],
-        "operationId": re.sub(r"\W+", "_", f"{route.method.lower()} {route.shown_path}").strip("_"),
-        "summary": route.summary,
-        **({"description": f"{route.summary} {NEEDS_ADMIN}"} if route.manages else {}),
+        "operationId": re.sub(r"\W+", "_", route.name.lower()).strip("_"),
+        "summary": summary,
+        **({"description": more} if more else {}),
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": {"required": True, "content": body}} if body else {}),
         "responses": write_responses(route, said),

@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from ossian.api.dialects import json_response
-from ossian.api.sketch import name_of, names_in, sketch, write_default, write_type
+from ossian.api.sketch import INDENT, name_of, names_in, sketch, write_default, write_type
 
 Words = Mapping[str, Any]
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
-SHORT_LINE = 90
+LONGEST_LINE = 80
 JSON = "application/json"
 
 
@@ -64,11 +64,11 @@ def write_family(name: str, routes: Sequence[tuple[str, str, Words]], document: 
 def write_route(method: str, path: str, operation: Words, document: Words, server: str) -> str:
     """A line that opens: the route, then what is sent, an example, and what is answered."""
     id = operation["operationId"]
-    more = operation.get("description", "").removeprefix(operation["summary"]).strip()
+    more = operation.get("description", "")
     return (
         f'<details><summary><span class="method {method.lower()}">{method}</span><code>{escape(path)}</code>'
-        f"<span>{escape(operation['summary'])}</span></summary>"
-        f'<div id="{id}">{f"<p>{escape(more)}</p>" if more else ""}'
+        f"<span>{mark_code(operation['summary'])}</span></summary>"
+        f'<div id="{id}">{f"<p>{mark_code(more)}</p>" if more else ""}'
         f"{write_parameters(operation)}{write_body(operation, document)}"
         f"<h3>Try it</h3><pre>{escape(write_curl(method, path, operation, server))}</pre>"
         f"{write_answers(operation, document)}</div></details>"
@@ -86,14 +86,22 @@ def write_parameters(operation: Words) -> str:
 def write_body(operation: Words, document: Words) -> str:
     content = operation.get("requestBody", {}).get("content", {})
     if JSON in content:
-        return f"<h3>Body</h3>{write_fields(shapes_of(document)[name_of(content[JSON]['schema'])])}"
+        first = find_example(content[JSON])
+        return f"<h3>Body</h3>{write_fields(shapes_of(document)[name_of(content[JSON]['schema'])], first)}"
     return "<h3>Body</h3><p>The bytes of the file.</p>" if content else ""
 
 
-def write_fields(schema: Words) -> str:
-    """A table of all fields, those that must be there first."""
+def find_example(media: Words) -> Words:
+    """The first example of a body."""
+    return next((example["value"] for example in media["examples"].values()), {})
+
+
+def write_fields(schema: Words, first: Iterable[str] = ()) -> str:
+    """A table of all fields: those that must be there, then those that are to stand `first`, then all others."""
     wanted = schema.get("required", ())
-    fields = sorted(schema.get("properties", {}).items(), key=lambda item: item[0] not in wanted)
+    fields = sorted(
+        schema.get("properties", {}).items(), key=lambda item: (item[0] not in wanted, item[0] not in first)
+    )
     return write_table([write_row(name, told, told.get("description", ""), name in wanted) for name, told in fields])
 
 
@@ -124,17 +132,34 @@ def write_curl(method: str, path: str, operation: Words, server: str) -> str:
     url = shlex.quote(f"{server}{path}")
     content = operation.get("requestBody", {}).get("content", {})
     if JSON in content:
-        first: Any = next((example["value"] for example in content[JSON]["examples"].values()), {})
         verb = "" if method == "POST" else f"-X {method} "
-        return f"curl {verb}{url} -d {shlex.quote(write_json(first))}"
+        return f"curl {verb}{url} -d {shlex.quote(write_json(find_example(content[JSON])))}"
     for media in content.values():
         return f"printf %s {shlex.quote(media['example'])} | curl --data-binary @- {url}"
     return {"GET": f"curl {url}", "HEAD": f"curl -I {url}"}.get(method, f"curl -X {method} {url}")
 
 
-def write_json(value: Any) -> str:
+def write_json(value: Any, indent: str = "") -> str:
+    """JSON in as few lines as a screen has room for.
+
+    >>> print(write_json({"model": "demo", "messages": [{"role": "user", "content": "Is a list a tuple?"}] * 2}))
+    {
+      "model": "demo",
+      "messages": [
+        {"role": "user", "content": "Is a list a tuple?"},
+        {"role": "user", "content": "Is a list a tuple?"}
+      ]
+    }
+    """
     line = json.dumps(value, ensure_ascii=False)
-    return line if len(line) <= SHORT_LINE else json.dumps(value, ensure_ascii=False, indent=2)
+    if len(line) + len(indent) <= LONGEST_LINE or not isinstance(value, (dict, list)):
+        return line
+    inner = indent + INDENT
+    if isinstance(value, list):
+        items = [f"{inner}{write_json(item, inner)}" for item in value]
+        return "[\n" + ",\n".join(items) + f"\n{indent}]"
+    pairs = [f'{inner}"{key}": {write_json(item, inner)}' for key, item in value.items()]
+    return "{\n" + ",\n".join(pairs) + f"\n{indent}}}"
 
 
 def write_answers(operation: Words, document: Words) -> str:

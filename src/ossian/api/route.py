@@ -33,6 +33,11 @@ class Route:
         return self.path.replace(":path}", "}")
 
     @property
-    def summary(self) -> str:
-        """What it does, in the first sentence of the function that answers."""
-        return (self.answer.__doc__ or "").partition("\n")[0]
+    def name(self) -> str:
+        return f"{self.method} {self.shown_path}"
+
+    @property
+    def meaning(self) -> tuple[str, str]:
+        """What it does, in the words of the function that answers: the first sentence, and all others."""
+        first, _, others = (self.answer.__doc__ or "").partition("\n")[0].partition(". ")
+        return (f"{first}." if others else first), others

@@ -51,9 +51,9 @@ def write_default(schema: Words) -> str:
 
 
 def sketch(schema: Words, shapes: Mapping[str, Words], indent: str = "") -> str:
-    """The outline of a JSON value; a key with a question mark is not always there.
+    """The outline of a JSON value; a key with a question mark is not always there, and stands behind the others.
 
-    >>> print(sketch({"properties": {"a": {"type": "string"}, "b": {"type": "number"}}, "required": ["a"]}, {}))
+    >>> print(sketch({"properties": {"b": {"type": "number"}, "a": {"type": "string"}}, "required": ["a"]}, {}))
     {
       "a": string,
       "b"?: number
@@ -66,7 +66,7 @@ def sketch(schema: Words, shapes: Mapping[str, Words], indent: str = "") -> str:
         always = schema.get("required", ())
         lines = [
             f'{inner}"{key}"{"" if key in always else "?"}: {sketch(value, shapes, inner)}'
-            for key, value in schema["properties"].items()
+            for key, value in sorted(schema["properties"].items(), key=lambda pair: pair[0] not in always)
         ]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if schema.get("type") == "array":
