@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 
 from fastapi import FastAPI
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -114,6 +115,7 @@ def build_app(
     # FastAPI's own pages load scripts from the net, and its document knows no parameters of routes such as ours.
     app = FastAPI(openapi_url=None, lifespan=until_closed)
     app.router.redirect_slashes = False
+    register_url_convertor("path", AnyPath())
     app.state.desk = desk = Desk(settings, pool, models, comment_seconds)
     for route in ROUTES:
         add_route(app, route)
@@ -122,6 +124,12 @@ def build_app(
     app.add_middleware(Counted, metrics=desk.metrics)
     app.openapi = cache(lambda: describe(ROUTES))  # type: ignore[method-assign]
     return app
+
+
+class AnyPath(PathConvertor):
+    """A part of a path with slashes, and line breaks, at which Starlette's own does not match."""
+
+    regex = "(?s:.*)"
 
 
 def add_route(app: FastAPI, route: Route) -> None:

@@ -17,10 +17,15 @@ def as_blocks(content: Any) -> Any:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
+def blocks_or_text() -> BeforeValidator:
+    """Reads a string as one block, and tells the OpenAPI document so."""
+    return BeforeValidator(as_blocks, json_schema_input_type=str | list["BlockShape"])
+
+
 class SourceShape(Shape):
     type: str
     data: str | None = None
-    content: Annotated[list["BlockShape"], BeforeValidator(as_blocks)] = Field(default_factory=list)
+    content: Annotated[list["BlockShape"], blocks_or_text()] = Field(default_factory=list)
 
 
 class BlockShape(Shape):
@@ -33,7 +38,7 @@ class BlockShape(Shape):
     name: str | None = None
     input: dict[str, Any] = Field(default_factory=dict)
     tool_use_id: str | None = None
-    content: Annotated[list["BlockShape"], BeforeValidator(as_blocks)] = Field(default_factory=list)
+    content: Annotated[list["BlockShape"], blocks_or_text()] = Field(default_factory=list)
     is_error: bool = False
     source: SourceShape | None = None
     title: str = ""
@@ -41,7 +46,7 @@ class BlockShape(Shape):
     citations: Any = None
 
 
-Blocks = Annotated[list[BlockShape], BeforeValidator(as_blocks)]
+Blocks = Annotated[list[BlockShape], blocks_or_text()]
 
 
 class AnthropicMessage(Shape):
