@@ -26,10 +26,10 @@ import ollama
 import openai
 import pytest
 
-from demo_process import Server
 from four_clients import CLIENTS, Ask, Offer, through
 from ossian.chat import Done, Message, Text, Thinking, ToolCall, Usage
 from ossian.engines.fake import FakeModel
+from server_process import Server
 
 QUESTION = "Explain recursion in Python."
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

@@ -32,9 +32,9 @@ import ollama
 import openai
 import pytest
 
-from demo_process import Server
 from four_clients import CLIENTS, Ask, Offer, through
 from ossian.chat import Text
+from server_process import Server
 
 QUESTION = "Explain recursion in Python."
 TOO_LONG = "list " * 140_000

@@ -14,7 +14,7 @@ import ollama
 import openai
 import pytest
 
-from demo_process import Server
+from server_process import Server
 
 QUESTION = "Explain recursion in Python."
 HELLO = [{"role": "user", "content": QUESTION}]

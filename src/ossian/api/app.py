@@ -1,18 +1,16 @@
 """The doors as one table: every path, what answers there, and in which dialect."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 from fastapi import FastAPI
-from pydantic.json_schema import models_json_schema
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
-from ossian import __version__
 from ossian.api import (
     account,
     anthropic,
@@ -23,6 +21,7 @@ from ossian.api import (
     ollama,
     ollama_models,
     openai,
+    page,
     prometheus,
     rerank,
     responses,
@@ -30,11 +29,12 @@ from ossian.api import (
     vectors,
 )
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import ANTHROPIC, OLLAMA, OPENAI, RESPONSES, Dialect, error_response
+from ossian.api.dialects import ANTHROPIC, OPENAI, RESPONSES, error_response
 from ossian.api.guard import Guard, check_admin
 from ossian.api.metrics import Counted
+from ossian.api.openapi import describe
 from ossian.api.pull import pull
-from ossian.api.shapes import Shape
+from ossian.api.route import Route
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
 from ossian.api.shapes_completions import OpenAICompletion
 from ossian.api.shapes_manage import OllamaCopy, OllamaCreate, OllamaDelete, OllamaPush
@@ -50,25 +50,6 @@ from ossian.store.catalogue import ModelFile
 log = logging.getLogger(__name__)
 
 CLIENT_CLOSED_REQUEST = 499
-Answer = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One row of the table.
-
-    body        the shape of what is sent, for the OpenAPI page
-    manages     it changes which models there are, and is not for everybody who may ask them
-    """
-
-    method: str
-    path: str
-    answer: Answer
-    dialect: Dialect = OLLAMA
-    body: type[Shape] | None = None
-    manages: bool = False
-
-
 ROUTES = (
     Route("GET", "/", ollama_models.hello),
     Route("GET", "/health", ollama_models.health),
@@ -111,6 +92,8 @@ ROUTES = (
     Route("POST", "/api/detokenize", tokens.detokenize, body=Detokenize),
     Route("POST", "/infill", infill.infill, OPENAI, infill.Infill),
     Route("GET", "/metrics", prometheus.metrics),
+    Route("GET", "/docs", page.docs),
+    Route("GET", "/openapi.json", page.openapi),
 )
 """Every GET answers HEAD as well."""
 
@@ -129,17 +112,24 @@ def build_app(
         yield
         await pool.close()
 
-    # The pages of FastAPI's documentation load scripts from the net; the description itself does not.
-    app = FastAPI(title="Ossian", version=__version__, docs_url=None, redoc_url=None, lifespan=until_closed)
+    # FastAPI's own pages load scripts from the net, and its document knows no parameters of routes such as ours.
+    app = FastAPI(openapi_url=None, lifespan=until_closed)
     app.router.redirect_slashes = False
+    register_url_convertor("path", AnyPath())
     app.state.desk = desk = Desk(settings, pool, models, comment_seconds)
     for route in ROUTES:
         add_route(app, route)
     app.add_exception_handler(HTTPException, not_here)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Counted, metrics=desk.metrics)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    app.openapi = cache(lambda: describe(ROUTES))  # type: ignore[method-assign]
     return app
+
+
+class AnyPath(PathConvertor):
+    """A part of a path with slashes, and line breaks, at which Starlette's own does not match."""
+
+    regex = "(?s:.*)"
 
 
 def add_route(app: FastAPI, route: Route) -> None:
@@ -155,22 +145,8 @@ def add_route(app: FastAPI, route: Route) -> None:
         except Exception as error:
             return error_response(error, route.dialect)
 
-    described: dict[str, Any] = {"summary": (route.answer.__doc__ or "").partition("\n")[0], "response_model": None}
-    if route.body:
-        schema = {"$ref": f"#/components/schemas/{route.body.__name__}"}
-        described["openapi_extra"] = {"requestBody": {"content": {"application/json": {"schema": schema}}}}
-    app.add_api_route(route.path, endpoint, methods=[route.method], **described)
-    if route.method == "GET":
-        app.add_api_route(route.path, endpoint, methods=["HEAD"], include_in_schema=False)
-
-
-def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI page, with the very shapes that validate."""
-    page = FastAPI.openapi(app)
-    shapes = [(route.body, "validation") for route in ROUTES if route.body]
-    _, schemas = models_json_schema(shapes, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
-    page.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
-    return page
+    methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
+    app.add_api_route(route.path, endpoint, methods=methods, response_model=None)
 
 
 async def not_here(request: Request, error: Exception) -> Response:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ossian.api.dialects import dialect_of, error_response
-from ossian.api.packed import unpacked
+from ossian.api.packed import is_packed, unpacked
 from ossian.errors import BadRequest, Forbidden
 from ossian.settings import Settings
 
@@ -75,13 +75,13 @@ class Guard:
             return
         try:
             check_key(self.settings, scope, headers)
-            is_upload = scope["path"].startswith(UPLOADS)  # the disk bounds those
+            encoding = headers.get("content-encoding", "")
+            is_upload = scope["path"].startswith(UPLOADS) and not is_packed(encoding)  # the disk bounds those
             limit = sys.maxsize if is_upload else self.settings.max_body
             await check_size(limit, receive, headers)
         except (Forbidden, BodyTooLarge) as error:
             await error_response(error, dialect)(scope, receive, answer)
             return
-        encoding = headers.get("content-encoding", "")
         body = unpacked(counted(receive, limit), encoding, limit, lambda: BodyTooLarge(limit))
         await self.app(scope, body, answer)
 

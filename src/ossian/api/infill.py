@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import OPENAI, write_openai_error
+from ossian.api.kinds import Stop
 from ossian.api.options import read_options, with_options
-from ossian.api.shapes import Shape, read_body
+from ossian.api.shapes import Shape, documented, read_body
 from ossian.api.streams import Whole
 from ossian.api.turns import ollama_name
 from ossian.chat import CompletionRequest, Done, Event, Text, Usage
@@ -30,6 +31,17 @@ class ExtraFile(Shape):
 class Infill(Shape):
     """`prompt` stands between the prefix and the cursor; `input_extra` are other files that help."""
 
+    model_config = documented(
+        {"input_prefix": "def add(a, b):\n", "input_suffix": "\n    return total\n", "n_predict": 32},
+        {
+            "model": "demo",
+            "input_prefix": "for i in ",
+            "input_suffix": ":\n    print(i)",
+            "stream": True,
+            "n_predict": 16,
+        },
+    )
+
     model: str = ""
     input_prefix: str = ""
     input_suffix: str = ""
@@ -44,7 +56,7 @@ class Infill(Shape):
     seed: int | None = None
     repeat_penalty: float | None = None
     presence_penalty: float | None = None
-    stop: Any = None
+    stop: Stop = None
 
 
 async def infill(request: Request) -> Response:

@@ -46,6 +46,8 @@ async def generate(request: Request) -> Response:
     body = await read_body(request, OllamaGenerate)
     check_request(body)
     file = desk.find(body.model)
+    if body.images:
+        raise NotSupported(body.model, "images")
     reply = OllamaReply(body.model, generate_words)
     if not body.prompt and not body.suffix:
         return load_or_unload(desk, body, file, reply, "generate")
@@ -57,6 +59,7 @@ def load_or_unload(desk: Desk, body: OllamaRequest, file: ModelFile, reply: "Oll
     keep_alive = read_keep_alive(body.keep_alive)
     if keep_alive != 0:
         check_ability(ability, body.model, file)
+    read_think(body.think, body.model, file)
     context = read_options(body.options, file).context
 
     async def unload() -> Words:
@@ -71,6 +74,8 @@ def load_or_unload(desk: Desk, body: OllamaRequest, file: ModelFile, reply: "Oll
 
 
 def check_request(body: OllamaRequest) -> None:
+    """Raise BadRequest for what is wrong whatever is asked, also where a model is only to be loaded."""
+    read_format(body.format)
     read_top_logprobs(body.logprobs, body.top_logprobs)
 
 
@@ -95,8 +100,6 @@ def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | Comple
         raise BadRequest("template is not supported: a model is always asked in its own language; see raw")
     if body.context:
         raise BadRequest("context is not supported; send the conversation to /api/chat instead")
-    if body.images:
-        raise NotSupported(body.model, "images")
     if not (body.raw or body.suffix):
         system = [Message("system", body.system)] if body.system else []
         return write_request(body, file, (*system, Message("user", body.prompt)), [])

@@ -1,7 +1,7 @@
 """What every door reads alike: Ollama's options, keep_alive, think and format. Pure: values in, values out."""
 
 import logging
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
@@ -68,8 +68,10 @@ def drop_unset(values: Mapping[str, Any]) -> dict[str, Any]:
 def read_options(asked: Mapping[str, Any], file: ModelFile, fields: Mapping[str, Any] | None = None) -> Options:
     """Options in Ollama's names: a door's own `fields` over them, and under them those of the model. None is unset.
 
-    A wrong type is an error; unknown names are not, as with Ollama: its VS Code extension sends objects of its own.
+    A wrong type is an error, also of an option that a field stands over; unknown names are not, as with Ollama: its
+    VS Code extension sends objects of its own.
     """
+    check_kinds(asked)
     values = {**file.parameters, **drop_unset(asked), **drop_unset(fields or {})}
     unknown = sorted(set(values) - {*KIND_OF_OPTION, *OWN_AFFAIR, "stop"})
     if unknown:
@@ -84,10 +86,18 @@ def read_options(asked: Mapping[str, Any], file: ModelFile, fields: Mapping[str,
     )
 
 
+def check_kinds(asked: Mapping[str, Any]) -> None:
+    """Raise BadRequest for an option of the wrong type."""
+    for name in KIND_OF_OPTION:
+        if asked.get(name) is not None:
+            read_number(name, asked[name])
+    read_stop(asked.get("stop"))
+
+
 def read_number(name: str, value: Any) -> Any:
     """An option of its type: whole floats are integers, the rest of a fraction is dropped."""
     kind = KIND_OF_OPTION[name]
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < math.inf:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
         raise BadRequest(f'option "{name}" must be of type {kind}')
     if kind == "integer" and name != "seed":
         return max(-LARGEST_INTEGER, min(int(value), LARGEST_INTEGER))

@@ -52,11 +52,16 @@ def unpack(body: bytes, encoding: str, limit: int, too_large: Callable[[], BadRe
     return found
 
 
+def is_packed(encoding: str) -> bool:
+    """Whether a Content-Encoding means that a body must be unpacked, which happens in memory."""
+    return encoding.strip().lower() not in ("", "identity")
+
+
 def unpacked(receive: Receive, encoding: str, limit: int, too_large: Callable[[], BadRequest]) -> Receive:
     """The same body, unpacked when it is first asked for; what comes after it is passed on."""
-    packed = encoding.strip().lower()
-    if packed in ("", "identity"):
+    if not is_packed(encoding):
         return receive
+    packed = encoding.strip().lower()
     taken = False
 
     async def take() -> Message:

@@ -34,6 +34,11 @@ class Shape(BaseModel):
         return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
 
 
+def documented(*examples: dict[str, Any], required: Sequence[str] = ()) -> ConfigDict:
+    """Bodies that a test sends and the documentation shows, and the fields that a door misses in its own words."""
+    return ConfigDict(json_schema_extra={"required": list(required), "examples": list(examples)})
+
+
 class FunctionShape(Shape):
     name: str
     description: str = ""

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from ossian.api.shapes import Shape
+from ossian.api.kinds import Duration, Number, Options, Think, Unserved, UnservedList
+from ossian.api.shapes import Shape, documented
 
 
 def as_blocks(content: Any) -> Any:
@@ -16,10 +17,15 @@ def as_blocks(content: Any) -> Any:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
+def blocks_or_text() -> BeforeValidator:
+    """Reads a string as one block, and tells the OpenAPI document so."""
+    return BeforeValidator(as_blocks, json_schema_input_type=str | list["BlockShape"])
+
+
 class SourceShape(Shape):
     type: str
     data: str | None = None
-    content: Annotated[list["BlockShape"], BeforeValidator(as_blocks)] = Field(default_factory=list)
+    content: Annotated[list["BlockShape"], blocks_or_text()] = Field(default_factory=list)
 
 
 class BlockShape(Shape):
@@ -32,7 +38,7 @@ class BlockShape(Shape):
     name: str | None = None
     input: dict[str, Any] = Field(default_factory=dict)
     tool_use_id: str | None = None
-    content: Annotated[list["BlockShape"], BeforeValidator(as_blocks)] = Field(default_factory=list)
+    content: Annotated[list["BlockShape"], blocks_or_text()] = Field(default_factory=list)
     is_error: bool = False
     source: SourceShape | None = None
     title: str = ""
@@ -40,7 +46,7 @@ class BlockShape(Shape):
     citations: Any = None
 
 
-Blocks = Annotated[list[BlockShape], BeforeValidator(as_blocks)]
+Blocks = Annotated[list[BlockShape], blocks_or_text()]
 
 
 class AnthropicMessage(Shape):
@@ -86,6 +92,11 @@ class ContextManagement(Shape):
 class AnthropicPrompt(Shape):
     """All that shapes the prompt, which is what /v1/messages/count_tokens asks about."""
 
+    model_config = documented(
+        {"model": "demo", "system": "Be brief.", "messages": [{"role": "user", "content": "What is a list?"}]},
+        required=["model", "messages"],
+    )
+
     model: str = ""
     messages: list[AnthropicMessage] = Field(default_factory=list)
     system: Blocks = Field(default_factory=list)
@@ -95,19 +106,31 @@ class AnthropicPrompt(Shape):
     output_config: OutputShape = OutputShape()
     output_format: dict[str, Any] | None = None
     context_management: ContextManagement = ContextManagement()
-    container: Any = None
-    mcp_servers: list[Any] = Field(default_factory=list)
+    container: Unserved = None
+    mcp_servers: UnservedList = Field(default_factory=list)
     speed: str = "standard"
-    think: Any = None
+    think: Think = None
 
 
 class AnthropicChat(AnthropicPrompt):
+    model_config = documented(
+        {"model": "demo", "max_tokens": 300, "messages": [{"role": "user", "content": "What is a list?"}]},
+        {
+            "model": "demo",
+            "max_tokens": 300,
+            "thinking": {"type": "enabled", "budget_tokens": 1024},
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "What is a tuple?"}]}],
+            "stream": True,
+        },
+        required=["model", "max_tokens", "messages"],
+    )
+
     max_tokens: int = 0
     stream: bool = False
     stop_sequences: list[str] = Field(default_factory=list)
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
-    num_ctx: Any = None
-    keep_alive: Any = None
+    options: Options = Field(default_factory=dict)
+    num_ctx: Number = None
+    keep_alive: Duration = None

@@ -4,13 +4,20 @@ from typing import Any
 
 from pydantic import Field
 
-from ossian.api.shapes import Shape
+from ossian.api.kinds import Duration, Number, Options, Prompts, Stop, Think
+from ossian.api.shapes import Shape, documented
 from ossian.api.shapes_openai import ResponseFormat, StreamOptions
 
 
 class OpenAICompletion(Shape):
+    model_config = documented(
+        {"model": "demo", "prompt": "def add(a, b):", "max_tokens": 24, "logprobs": 1},
+        {"model": "demo", "prompt": ["One,", "Two,"], "stream": True},
+        required=["model", "prompt"],
+    )
+
     model: str = ""
-    prompt: Any = None
+    prompt: Prompts = None
     suffix: str = ""
     echo: bool = False
     logprobs: int | None = None
@@ -19,7 +26,7 @@ class OpenAICompletion(Shape):
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
     max_tokens: int | None = None
-    stop: Any = None
+    stop: Stop = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -30,7 +37,7 @@ class OpenAICompletion(Shape):
     seed: int | None = None
     logit_bias: dict[str, Any] = Field(default_factory=dict)
     response_format: ResponseFormat | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
-    num_ctx: Any = None
-    keep_alive: Any = None
-    think: Any = None
+    options: Options = Field(default_factory=dict)
+    num_ctx: Number = None
+    keep_alive: Duration = None
+    think: Think = None

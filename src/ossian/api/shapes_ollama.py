@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from ossian.api.shapes import Shape, ToolShape
+from ossian.api.kinds import Duration, Format, Options, Think, UnservedList
+from ossian.api.shapes import Shape, ToolShape, documented
 
 
 class OllamaFunction(Shape):
@@ -21,7 +22,7 @@ class OllamaMessage(Shape):
     role: str
     content: str = ""
     thinking: str = ""
-    images: list[Any] = Field(default_factory=list)
+    images: UnservedList = Field(default_factory=list)
     tool_calls: list[OllamaCall] = Field(default_factory=list)
     tool_name: str = ""
     tool_call_id: str = ""
@@ -32,10 +33,10 @@ class OllamaRequest(Shape):
 
     model: str = ""
     stream: bool = True
-    options: dict[str, Any] = Field(default_factory=dict)
-    keep_alive: Any = None
-    think: Any = None
-    format: Any = None
+    options: Options = Field(default_factory=dict)
+    keep_alive: Duration = None
+    think: Think = None
+    format: Format = None
     logprobs: bool = False
     top_logprobs: int = 0
 
@@ -43,28 +44,51 @@ class OllamaRequest(Shape):
 class OllamaChat(OllamaRequest):
     """`tool_choice` is OpenAI's; Ollama has none (ollama/ollama#8421)."""
 
+    model_config = documented(
+        {"model": "demo", "messages": [{"role": "user", "content": "What is a list?"}], "stream": False},
+        {"model": "demo", "messages": [{"role": "user", "content": "What is a tuple?"}], "think": "low"},
+        {
+            "model": "demo",
+            "messages": [{"role": "user", "content": "Name a city."}],
+            "format": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            "stream": False,
+            "options": {"num_predict": 200},
+        },
+        required=["model"],
+    )
+
     messages: list[OllamaMessage] = Field(default_factory=list)
     tools: list[ToolShape] = Field(default_factory=list)
     tool_choice: Any = None
 
 
 class OllamaGenerate(OllamaRequest):
+    model_config = documented(
+        {"model": "demo", "prompt": "What is a list?", "stream": False, "keep_alive": "10m"},
+        {"model": "demo", "prompt": "def add(a, b):", "suffix": "    return c", "options": {"num_predict": 32}},
+        required=["model"],
+    )
+
     prompt: str = ""
     suffix: str = ""
     system: str = ""
     template: str = ""
     context: list[int] = Field(default_factory=list)
     raw: bool = False
-    images: list[Any] = Field(default_factory=list)
+    images: UnservedList = Field(default_factory=list)
 
 
 class OllamaPull(Shape):
+    model_config = documented({"model": "gpt-oss:20b"}, {"model": "gpt-oss:20b", "stream": False})
+
     model: str = ""
     name: str = ""
     stream: bool = True
 
 
 class OllamaShow(Shape):
+    model_config = documented({"model": "demo"})
+
     model: str = ""
     name: str = ""
     verbose: bool = False

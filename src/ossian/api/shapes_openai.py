@@ -4,7 +4,17 @@ from typing import Any
 
 from pydantic import Field
 
-from ossian.api.shapes import Shape, ToolShape
+from ossian.api.kinds import Choice, Duration, Number, Options, Parts, Stop, Think, UnservedList
+from ossian.api.shapes import Shape, ToolShape, documented
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather of a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
 
 
 class OpenAIFunction(Shape):
@@ -19,9 +29,9 @@ class OpenAICall(Shape):
 
 class OpenAIMessage(Shape):
     role: str
-    content: Any = None
+    content: Parts = None
     reasoning: Any = None
-    reasoning_content: Any = None
+    reasoning_content: Parts = None
     reasoning_text: Any = None
     thinking: Any = None
     cot_summary: Any = None
@@ -47,13 +57,31 @@ class ResponseFormat(Shape):
 
 
 class OpenAIChat(Shape):
+    model_config = documented(
+        {"model": "demo", "messages": [{"role": "user", "content": "What is a list?"}]},
+        {
+            "model": "demo",
+            "messages": [{"role": "user", "content": "What is a tuple?"}],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        },
+        {
+            "model": "demo",
+            "messages": [{"role": "user", "content": "How warm is it in Bern?"}],
+            "tools": [WEATHER],
+            "tool_choice": "required",
+            "max_completion_tokens": 300,
+        },
+        required=["model", "messages"],
+    )
+
     model: str = ""
     messages: list[OpenAIMessage] = Field(default_factory=list)
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
-    stop: Any = None
+    stop: Stop = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -64,7 +92,7 @@ class OpenAIChat(Shape):
     seed: int | None = None
     response_format: ResponseFormat | None = None
     tools: list[ToolShape] = Field(default_factory=list)
-    tool_choice: Any = None
+    tool_choice: Choice = None
     parallel_tool_calls: bool = True
     reasoning_effort: str = ""
     reasoning: ReasoningShape = ReasoningShape()
@@ -72,9 +100,9 @@ class OpenAIChat(Shape):
     logprobs: bool = False
     top_logprobs: int = 0
     logit_bias: dict[str, Any] = Field(default_factory=dict)
-    functions: list[Any] = Field(default_factory=list)
+    functions: UnservedList = Field(default_factory=list)
     modalities: list[str] = Field(default_factory=list)
-    options: dict[str, Any] = Field(default_factory=dict)
-    num_ctx: Any = None
-    keep_alive: Any = None
-    think: Any = None
+    options: Options = Field(default_factory=dict)
+    num_ctx: Number = None
+    keep_alive: Duration = None
+    think: Think = None

@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from ossian.api.shapes import Shape
+from ossian.api.kinds import Choice, Duration, Number, Options, Parts, Think, Unserved
+from ossian.api.shapes import Shape, documented
 
 
 class ResponsesTool(Shape):
@@ -49,25 +50,33 @@ class ObfuscationShape(Shape):
 class ResponsesPrompt(Shape):
     """What the prompt depends on: all that /v1/responses/input_tokens takes."""
 
+    model_config = documented({"model": "demo", "input": "What is a list?"}, required=["model"])
+
     model: str = ""
-    input: Any = None
+    input: Parts = None
     instructions: str = ""
     previous_response_id: str = ""
     tools: list[ResponsesTool] = Field(default_factory=list)
-    tool_choice: Any = None
+    tool_choice: Choice = None
     parallel_tool_calls: bool = True
     reasoning: ResponsesReasoning = ResponsesReasoning()
     text: TextShape = TextShape()
     truncation: str = "disabled"
-    conversation: Any = None
-    personality: Any = None
-    options: dict[str, Any] = Field(default_factory=dict)
-    num_ctx: Any = None
-    keep_alive: Any = None
-    think: Any = None
+    conversation: Unserved = None
+    personality: Unserved = None
+    options: Options = Field(default_factory=dict)
+    num_ctx: Number = None
+    keep_alive: Duration = None
+    think: Think = None
 
 
 class ResponsesCreate(ResponsesPrompt):
+    model_config = documented(
+        {"model": "demo", "input": "What is a list?", "instructions": "Be brief."},
+        {"model": "demo", "input": [{"role": "user", "content": "What is a tuple?"}], "stream": True, "store": False},
+        required=["model"],
+    )
+
     stream: bool = False
     stream_options: ObfuscationShape = ObfuscationShape()
     store: bool = True
@@ -82,9 +91,9 @@ class ResponsesCreate(ResponsesPrompt):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
-    prompt_cache_options: Any = None
+    prompt_cache_options: Unserved = None
     service_tier: str = "default"
     background: bool = False
-    prompt: Any = None
-    context_management: Any = None
-    moderation: Any = None
+    prompt: Unserved = None
+    context_management: Unserved = None
+    moderation: Unserved = None
