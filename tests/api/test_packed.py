@@ -1,6 +1,7 @@
 """Bodies may come packed, at every door, and never grow beyond the bound."""
 
 import gzip
+import hashlib
 import json
 
 import pytest
@@ -46,3 +47,16 @@ def test_what_cannot_be_unpacked_is_refused(small_server, encoding, body, status
     response = small_server.client.post(f"{small_server.url}/v1/chat/completions", content=body, headers=headers)
     assert response.status_code == status
     assert words in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(("size", "status"), [(50_000, 201), (100_001, 413)])
+def test_an_upload_may_come_packed_and_is_bounded_then(serve, tmp_path, size, status):
+    """One that is not packed is bounded by the disk alone; unpacking happens in memory."""
+    server = serve(max_body=100_000, models=tmp_path)
+    digest = hashlib.sha256(bytes(size)).hexdigest()
+    headers = {"content-encoding": "gzip"}
+    response = server.client.post(
+        f"{server.url}/api/blobs/sha256:{digest}", content=gzip.compress(bytes(size)), headers=headers
+    )
+    assert response.status_code == status
+    assert [path.name for path in tmp_path.rglob("sha256-*")] == [f"sha256-{digest}"] * (status == 201)
