@@ -1,4 +1,4 @@
-"""Write the training documents: python training/documents.py --train 60000 --valid 600 --out training/build"""
+"""Write the training documents: python training/documents.py --train 130000 --valid 600 --out training/build"""
 
 import argparse
 import json

@@ -15,7 +15,7 @@ from tokenizer import SPECIALS, TOKENIZER
 
 HERE = Path(__file__).parent
 CHECKPOINT, MODEL = HERE / "build" / "checkpoint.pt", HERE / "build" / "ossian-demo.gguf"
-TEMPERATURE = 0.3
+TEMPERATURE = 0.1
 DESCRIPTION = (
     "A demonstration: a very small model of the gpt-oss architecture, trained from scratch in a hundred minutes."
 )
