@@ -5,6 +5,7 @@ Rows are tokens, of one conversation or of many: `Batch` says where each stands.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -41,6 +42,10 @@ class KeysAndValues:
     values: NDArray[np.uint16]
 
 
+class Left(Exception):
+    """Whoever the step was for went away; nothing of it counts."""
+
+
 class Model:
     """The weights of a file and the threads that multiply with them."""
 
@@ -51,12 +56,17 @@ class Model:
         self._pool = kernels.Pool(threads)
         self._turns, self._magnitude = stretch_rotation(weights.shape)
 
-    def forward(self, batch: Batch, cache: KeysAndValues) -> Array:
-        """Read a batch, remember its keys and values, and give the logits `[wanted, vocabulary]`."""
+    def forward(self, batch: Batch, cache: KeysAndValues, stop: Callable[[], bool] = lambda: False) -> Array:
+        """Read a batch, remember its keys and values, and give the logits `[wanted, vocabulary]`.
+
+        Raises Left between two layers when `stop` says so.
+        """
         weights = self._weights
         angles = self._angles(batch.positions)
         x = self._embed(batch.tokens)
         for index, layer in enumerate(weights.layers):
+            if stop():
+                raise Left
             self._attend(x, index, layer, batch, cache, angles)
             self._think(x, layer)
         rows = np.ascontiguousarray(x[batch.wanted])
