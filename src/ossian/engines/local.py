@@ -1,6 +1,7 @@
 """gpt-oss on this machine: harmony.render → token ids → runner → token ids → harmony.parse → Events."""
 
 import datetime
+import logging
 import math
 import secrets
 import string
@@ -13,7 +14,7 @@ from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Mod
 from ossian.engines.hearing import Answer, Likely, trim
 from ossian.engines.memory import physical_cores
 from ossian.engines.meter import Meter
-from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
+from ossian.engines.runner import NotForThisEngine, Piece, Runner, RunnerSpec, Timings
 from ossian.engines.stops import LoopGuard, StopCutter
 from ossian.errors import ContextTooLong, NotSupported
 from ossian.harmony.grammar import answer_grammar, text_grammar
@@ -23,6 +24,7 @@ from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, open_final, o
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
+LOG = logging.getLogger(__name__)
 CACHED_TEXTS = 4_096
 CALL_ID_LETTERS = string.ascii_lowercase + string.digits
 
@@ -42,14 +44,33 @@ async def start_local(file: ModelFile, context: int, settings: Settings) -> "Loc
         embedding="embedding" in file.capabilities,
         reranking="rerank" in file.capabilities,
         program=settings.llama_server,
+        native=file.is_gpt_oss and wants_native(settings),
+        cache=settings.home / "cache",
+        cache_bytes=settings.cache_bytes,
     )
-    runner = await Runner(spec, settings.load_timeout).start()
+    runner = await start_runner(spec, settings)
     try:
         specials = {name: await runner.special(name) for name in SPECIAL_TOKENS} if file.is_gpt_oss else {}
     except BaseException:
         await runner.close()
         raise
     return LocalModel(file, runner, specials)
+
+
+def wants_native(settings: Settings) -> bool:
+    """Whether our own engine is to be tried first; whoever names a llama-server wants that."""
+    return settings.engine == "native" or (settings.engine == "auto" and settings.llama_server is None)
+
+
+async def start_runner(spec: RunnerSpec, settings: Settings) -> Runner:
+    """Start an engine: our own, or llama.cpp's where ours cannot run the file and was not insisted on."""
+    try:
+        return await Runner(spec, settings.load_timeout).start()
+    except NotForThisEngine as error:
+        if settings.engine == "native":
+            raise
+        LOG.warning("llama.cpp serves %s: %s", spec.model.name, error)
+    return await Runner(replace(spec, native=False), settings.load_timeout).start()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ import httpx2
 import psutil
 
 from ossian.chat import Logprob, Sampling
+from ossian.engines.child import NOT_FOR_US
 from ossian.errors import ModelFailed, OssianError, SchemaNotSupported
 
 HEALTH_POLL_SECONDS = 0.05
@@ -35,7 +36,10 @@ TAG_IN_TEXT = re.compile(r"(?<=<\|)(?=(?:start|channel|message|constrain|end|ret
 
 @dataclass(frozen=True, slots=True)
 class RunnerSpec:
-    """How a model's process is started. `context` is tokens for each of `parallel` answers."""
+    """How a model's process is started. `context` is tokens for each of `parallel` answers.
+
+    native: our own engine, which keeps what it has read in `cache`, up to `cache_bytes`; else llama.cpp's.
+    """
 
     model: Path
     context: int
@@ -44,6 +48,9 @@ class RunnerSpec:
     embedding: bool = False
     reranking: bool = False
     program: Path | None = None
+    native: bool = False
+    cache: Path | None = None
+    cache_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,10 @@ def sampling_fields(sampling: Sampling) -> dict[str, Any]:
     plain = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0}
     set_fields = {name: value for name, value in asdict(sampling).items() if value is not None}
     return plain | set_fields | {"logit_bias": [list(pair) for pair in sampling.logit_bias.items()]}
+
+
+class NotForThisEngine(ModelFailed):
+    """Our own engine cannot run this file, or not on this machine."""
 
 
 class Runner:
@@ -215,6 +226,9 @@ class Runner:
             "embedding": self.spec.embedding or self.spec.reranking,
             "reranking": self.spec.reranking,
             "program": str(self.spec.program) if self.spec.program else "",
+            "native": self.spec.native,
+            "cache": str(self.spec.cache) if self.spec.cache else "",
+            "cache_bytes": self.spec.cache_bytes,
         }
         with (self._folder / "log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -253,6 +267,8 @@ class Runner:
                 return ModelFailed("the model's process broke the connection.", "Please ask again.")
         code = self._process.returncode if self._process else None
         how = f"was ended by {signal.Signals(-code).name}" if code and code < 0 else f"ended with status {code}"
+        if while_loading and code == NOT_FOR_US:
+            return NotForThisEngine(self._last_words())
         if while_loading:
             return ModelFailed(f"the model could not be loaded: {self._last_words() or how}.")
         hint = "Perhaps memory ran out: ossian doctor. " if code == -signal.SIGKILL else ""

@@ -31,7 +31,7 @@ class BlockFiles:
         self._folder = folder
         self._limit = limit
         self._waiting: queue.Queue[tuple[bytes, bytes] | None] = queue.Queue(MOST_WAITING)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what a person has written is in here
         for beside in folder.glob("*.part"):
             beside.unlink(missing_ok=True)
         self._size = sum(path.stat().st_size for path in folder.glob(f"*{SUFFIX}"))
