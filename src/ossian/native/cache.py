@@ -117,10 +117,12 @@ class PrefixCache:
                 self._publish(lease)
 
     def release(self, lease: Lease) -> None:
-        """Give every block back. Full ones stay known until their memory is needed."""
-        for block in lease.blocks:
+        """Give every block back. Full ones stay known until their memory is needed, the end of a prompt before its start."""
+        for block in reversed(lease.blocks):
             self._holders[block] -= 1
-            if self._holders[block] == 0 and not self._names[block]:
+            if self._names[block]:
+                self._known.move_to_end(self._names[block])
+            elif self._holders[block] == 0:
                 self._free.append(block)
         lease.blocks.clear()
 

@@ -102,6 +102,11 @@ class Scheduler:
         """The caller went away: nothing more is told, and a step that only reads for it ends at the next layer."""
         job.left = True
 
+    def busy(self) -> list[bool]:
+        """Of the answers that can be written at once, which are."""
+        running = len(self._running)
+        return [index < running for index in range(self._together)]
+
     def close(self) -> None:
         """End after the step that is being made."""
         for job in [*self._running, *self._waiting]:

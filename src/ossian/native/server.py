@@ -1,11 +1,13 @@
 """The engine as a server on a unix socket, with the paths and fields of llama.cpp's own, as far as Ossian uses them.
 
-    POST /completion, /tokenize, /detokenize     GET /health, /props
+    POST /completion, /tokenize, /detokenize     GET /health, /props, /slots
 """
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +46,13 @@ class Engine:
         if room <= 0:
             raise ValueError(f"the prompt has {len(prompt)} tokens and the context {self.scheduler.context}")
         grammar, count = body.get("grammar") or "", body.get("n_probs") or 0
+        rules = read_rules(body)
+        if body.get("ignore_eos"):
+            rules = replace(rules, bias={**rules.bias, **dict.fromkeys(self._endings, -math.inf)})
         return Job(
             prompt=prompt,
             most=room if most < 0 else min(most, room),
-            rules=read_rules(body),
+            rules=rules,
             tell=steps.put,
             constraint=self._grammars.read(grammar) if grammar else None,
             likeliest=int(count) if count else None,
@@ -181,6 +186,9 @@ def make_app(engine: Engine) -> Starlette:
     async def props(request: Request) -> Response:
         return JSONResponse({"default_generation_settings": {"n_ctx": engine.scheduler.context}})
 
+    async def slots(request: Request) -> Response:
+        return JSONResponse([{"is_processing": busy} for busy in engine.scheduler.busy()])
+
     async def missing(request: Request) -> Response:
         return refuse("this engine makes no vectors", 501)
 
@@ -193,6 +201,7 @@ def make_app(engine: Engine) -> Starlette:
             Route("/rerank", missing, methods=["POST"]),
             Route("/health", health),
             Route("/props", props),
+            Route("/slots", slots),
         ]
     )
 
