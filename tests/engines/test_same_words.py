@@ -120,7 +120,8 @@ async def test_what_was_read_before_a_restart_is_not_read_again(tmp_path: Path) 
             pieces, timings = await write(runner, prompt * 14)
             texts.append([piece.token for piece in pieces])
             assert timings.cached_tokens >= known
-            await asyncio.sleep(1)  # the blocks are written in the background; a kill loses those that are not there yet
+            while len(list(tmp_path.rglob("*.kv"))) < 1024 // 64:  # they are written in the background
+                await asyncio.sleep(0.05)
         finally:
             await runner.close()
     assert texts[0] == texts[1]
