@@ -12,9 +12,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from chat_gguf import write_chat_models
 from ossian.api.serve import serve as serve_forever
 from ossian.engines.fake import FAKE_FILE, FakeModel, Reply
-from ossian.engines.pool import Pool
+from ossian.engines.pool import LoadedModel, Pool
+from ossian.engines.start import start_model
 from ossian.settings import Settings
 from ossian.store.catalogue import Catalogue, ModelFile
 
@@ -34,6 +36,7 @@ class RunningServer:
     files: tuple[ModelFile, ...] = FILES
     load_seconds: float = 0.0
     catalogue: Catalogue | None = None
+    real: bool = False
     models: list[FakeModel] = field(default_factory=list)
     url: str = ""
     pool: Pool | None = None
@@ -46,13 +49,15 @@ class RunningServer:
         assert self.listening.wait(PATIENCE_SECONDS)
 
     async def run(self) -> None:
-        async def start_model(file: ModelFile, context: int) -> FakeModel:
+        async def start(file: ModelFile, context: int) -> LoadedModel:
+            if self.real:
+                return await start_model(file, context, self.settings)
             await asyncio.sleep(self.load_seconds)
             self.models.append(self.make_model())
             return self.models[-1]
 
         self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
-        self.pool = Pool(self.settings, self.find, start_model)
+        self.pool = Pool(self.settings, self.find, start)
         try:
             await serve_forever(
                 self.settings,
@@ -111,7 +116,7 @@ Serve = Callable[..., RunningServer]
 def servers(leaving: list[RunningServer]) -> Iterator[Serve]:
     """Start servers: serve(script, pause=…, comment_seconds=…, model=…, files=…, load_seconds=…, and any setting).
 
-    With stored=True the models are those that lie in the folder of the setting `models`.
+    With stored=True the models are those that lie in the folder of the setting `models`; with real=True they speak.
     """
     running: list[RunningServer] = []
 
@@ -124,12 +129,13 @@ def servers(leaving: list[RunningServer]) -> Iterator[Serve]:
         files: tuple[ModelFile, ...] = FILES,
         load_seconds: float = 0.0,
         stored: bool = False,
+        real: bool = False,
         **settings: Any,
     ) -> RunningServer:
         chosen = Settings(**{"address": ("127.0.0.1", 0), **settings})
         make_model = model or (lambda: FakeModel(script, pause))
         catalogue = Catalogue(chosen.models) if stored else None
-        running.append(RunningServer(chosen, make_model, comment_seconds, files, load_seconds, catalogue))
+        running.append(RunningServer(chosen, make_model, comment_seconds, files, load_seconds, catalogue, real))
         running[-1].start()
         return running[-1]
 
@@ -177,3 +183,9 @@ def eventually() -> Callable[..., None]:
             time.sleep(0.005)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def chat_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tiny models that bring a chat template: chatml, llama, thinking, r1; and base, which has none."""
+    return write_chat_models(tmp_path_factory.mktemp("chat-models"))

@@ -86,6 +86,7 @@ class ChatRequest:
     keep_alive       seconds to stay loaded afterwards; negative: for ever; None: the setting
     format           None, "json", or a JSON schema that the final answer must satisfy
     tool_choice      whether a tool may, must or must not be called, or which one must
+    one_call         at most one tool is called in this answer
     top_logprobs     None: no log-probabilities; else those of every token of the answer, and of so many likeliest ones
     A last message of the assistant is a prefill: the model goes on from there.
     """
@@ -102,6 +103,7 @@ class ChatRequest:
     keep_alive: float | None = None
     format: Literal["json"] | Mapping[str, Any] | None = None
     tool_choice: ToolChoice = "auto"
+    one_call: bool = False
     top_logprobs: int | None = None
 
 

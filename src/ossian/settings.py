@@ -150,10 +150,16 @@ VARIABLES = (
     ),
     Variable("threads", ("OSSIAN_THREADS",), read_count, "threads of the engine; 0: one per physical core"),
     Variable(
-        "engine", ("OSSIAN_ENGINE",), read_engine, "native (our own, for gpt-oss), llama.cpp, or auto: ours where it can"
+        "engine",
+        ("OSSIAN_ENGINE",),
+        read_engine,
+        "native (our own, for gpt-oss), llama.cpp, or auto: ours where it can",
     ),
     Variable(
-        "cache_bytes", ("OSSIAN_CACHE_BYTES",), read_count, "what has been read and is kept on disk, in bytes; 0: nothing"
+        "cache_bytes",
+        ("OSSIAN_CACHE_BYTES",),
+        read_count,
+        "what has been read and is kept on disk, in bytes; 0: nothing",
     ),
     Variable("llama_server", ("OSSIAN_LLAMA_SERVER",), read_path, "a llama-server binary to use instead of the wheel"),
     Variable("max_body", ("OSSIAN_MAX_BODY",), read_count, "largest request body, in bytes"),

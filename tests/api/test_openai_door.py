@@ -11,6 +11,7 @@ from ossian.engines.fake import FakeModel
 
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
 HELLO = [{"role": "user", "content": "Hello there"}]
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 
 
 def client_of(server, **more):
@@ -127,6 +128,22 @@ def test_every_field_reaches_the_model(serve):
     assert (asked.max_tokens, asked.stop, asked.context, asked.keep_alive) == (9, ("END",), 5000, 120.0)
     assert (asked.sampling.temperature, asked.sampling.top_k, asked.sampling.seed) == (0.1, 3, 3)
     assert (asked.reasoning, asked.think, asked.tool_choice, asked.format) == ("low", True, "none", {"type": "object"})
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        pytest.param({"type": "text"}, None, id="text"),
+        pytest.param({"type": "json_object"}, "json", id="any object"),
+        pytest.param({"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}, SCHEMA, id="OpenAI's"),
+        pytest.param({"type": "json_object", "schema": SCHEMA}, SCHEMA, id="llama.cpp's, and instructor's"),
+        pytest.param({"type": "json_schema", "schema": SCHEMA}, SCHEMA, id="llama.cpp's other one"),
+    ],
+)
+def test_a_format_is_read_wherever_clients_put_its_schema(serve, written, read):
+    server = serve()
+    server.post("/v1/chat/completions", {"model": "fake", "messages": HELLO, "response_format": written})
+    assert server.model.requests[0].format == read
 
 
 def test_thinking_is_read_back_under_all_its_names(serve):

@@ -87,6 +87,7 @@ OPENAI_REFUSALS = [
     pytest.param(chat(reasoning_effort="wild"), 400, 'reasoning_effort "wild"', id="effort"),
     pytest.param(chat(response_format={"type": "xml"}), 400, "response_format.type", id="format"),
     pytest.param(chat(response_format={"type": "json_schema"}), 400, "json_schema.schema is missing", id="schema"),
+    pytest.param(chat(response_format={"type": "json_object", "schema": 3}), 400, "response_format.schema must be an object", id="bare schema"),
     pytest.param(chat(max_tokens=0), 400, "max_tokens must be at least 1", id="max_tokens"),
     pytest.param(chat(temperature="hot"), 400, "temperature must be a number", id="temperature"),
     pytest.param(chat(model="plain", tools=[TOOL]), 400, "does not support tools", id="tools"),

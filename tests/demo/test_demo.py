@@ -4,54 +4,20 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 import httpx2
 import ollama
 import openai
-import psutil
 import pytest
+
+from demo_process import Server
 
 QUESTION = "Explain recursion in Python."
 HELLO = [{"role": "user", "content": QUESTION}]
-PATIENCE_SECONDS = 20.0
-
-
-class Server:
-    """`ossian serve` as a process of its own, on a free port."""
-
-    def __init__(self, home: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OSSIAN", "OLLAMA"))
-        }
-        self.environment |= {"OSSIAN_HOST": f"127.0.0.1:{port}", "OSSIAN_HOME": str(home), "HF_HOME": str(home / "hub")}
-        self.log = (home / "log").open("wb")
-        command = [sys.executable, "-m", "ossian", "serve"]
-        self.process = subprocess.Popen(command, env=self.environment, stderr=self.log, stdin=subprocess.DEVNULL)
-        end = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            with suppress(httpx2.TransportError):
-                if httpx2.get(self.url).status_code == 200:
-                    return
-            assert time.monotonic() < end
-            time.sleep(0.05)
-
-    def runners(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children()
-
-    def close(self) -> None:
-        self.process.terminate()
-        assert self.process.wait(10) is not None
-        self.log.close()
 
 
 @pytest.fixture(scope="module")

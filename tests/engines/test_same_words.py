@@ -24,7 +24,18 @@ PROMPT = (
     "for every message.<|end|><|start|>user<|message|>{}<|end|><|start|>assistant"
 )
 ASKED = ("What is {}?", "How do I use {}?", "Explain {} in Python.", "give me an example of {}", "{}??")
-TOPICS = ("recursion", "a list", "a dict", "a decorator", "a generator", "exceptions", "json", "a class", "slicing", "f-strings")
+TOPICS = (
+    "recursion",
+    "a list",
+    "a dict",
+    "a decorator",
+    "a generator",
+    "exceptions",
+    "json",
+    "a class",
+    "slicing",
+    "f-strings",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +78,17 @@ def odd_texts() -> list[str]:
     random = Random(7)
     letters = string.printable + "äßéñ中文字かな🙂👩‍💻\u200d\u00a0\u2003ÀÇКириллицаעברית١٢٣"
     texts = ["".join(random.choices(letters, k=random.randint(1, 60))) for _ in range(150)]
-    return [*texts, "", " ", "\n\n  \n", "it's I'LL we'Ve", "1234567 89", "a/b//c\r\n\r\n", "<|start|>x<|en", "ＡＢＣ ½ ²"]
+    return [
+        *texts,
+        "",
+        " ",
+        "\n\n  \n",
+        "it's I'LL we'Ve",
+        "1234567 89",
+        "a/b//c\r\n\r\n",
+        "<|start|>x<|en",
+        "ＡＢＣ ½ ²",
+    ]
 
 
 async def test_texts_become_the_same_tokens(ours: Runner, llama: Runner) -> None:
@@ -75,7 +96,9 @@ async def test_texts_become_the_same_tokens(ours: Runner, llama: Runner) -> None
         tokens = await llama.tokenize(text)
         assert await ours.tokenize(text) == tokens, repr(text)
         assert await ours.detokenize(tokens) == await llama.detokenize(tokens) == text
-        assert await ours.tokenize(text + "<|end|>", special=True) == await llama.tokenize(text + "<|end|>", special=True)
+        assert await ours.tokenize(text + "<|end|>", special=True) == await llama.tokenize(
+            text + "<|end|>", special=True
+        )
 
 
 async def test_the_likeliest_words_are_llama_cpps_but_for_ties(ours: Runner, llama: Runner) -> None:

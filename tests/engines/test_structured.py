@@ -174,6 +174,13 @@ async def test_a_required_call_comes_and_its_arguments_satisfy_the_tool(model: L
         jsonschema.validate(json.loads(calls[0].arguments), schemas[calls[0].name])
 
 
+async def test_a_call_that_its_bound_cuts_short_is_not_shown(model: LocalModel) -> None:
+    long = Tool("write", parameters=record(text={"type": "string", "minLength": 400}))
+    events = await listen(model, replace(ask(tools=(long,), tool_choice="required"), max_tokens=100))
+    assert [type(event) for event in events] == [Done]
+    assert isinstance(events[-1], Done) and events[-1].reason == "length"
+
+
 async def test_without_a_choice_only_offered_tools_are_called(model: LocalModel) -> None:
     for seed in range(6):
         events = await listen(model, replace(ask(tools=TOOLS, sampling=sampling(seed)), max_tokens=300))

@@ -204,6 +204,28 @@ def test_spelled_tags_work_in_a_header_but_stay_in_arguments():
     assert events == [ToolCall("id", "run.code", '{"code":"<|end|>"}')]
 
 
+@pytest.mark.parametrize(
+    ("written", "events"),
+    [
+        pytest.param('{"city":"Os', [], id="in a string"),
+        pytest.param('{"city":"Oslo"', [], id="where one bracket would make it whole"),
+        pytest.param("", [], id="before the first letter"),
+        pytest.param('{"city":"Oslo"}', [OSLO], id="behind the last bracket"),
+    ],
+)
+def test_a_call_that_is_cut_short_is_no_call_and_no_text(written, events):
+    parser = Parser(TOOLS, new_id=lambda: "id")
+    for piece in ("<|channel|>", "commentary to=functions.get_weather ", "<|constrain|>", "json", "<|message|>"):
+        parser.feed(piece if piece in TAGS else None, "" if piece in TAGS else piece)
+    parser.feed(None, written)
+    assert parser.finish(cut=True) == events
+
+
+def test_words_that_are_cut_short_are_shown():
+    parser = Parser(TOOLS, new_id=lambda: "id", where="final")
+    assert join(parser.feed(None, "Hello <|e") + parser.finish(cut=True)) == [Text("Hello <|e")]
+
+
 def test_the_parser_tells_where_it_is():
     parser = Parser(TOOLS, new_id=lambda: "id")
     states = []

@@ -10,7 +10,17 @@ from gguf import GGMLQuantizationType as Kind
 
 from ossian.native.instruction_sets import KernelsMissing, instruction_sets, load_kernels
 
-SIZES = {"width": 128, "deep": 160, "heads": 8, "key_heads": 2, "head": 32, "experts": 6, "chosen": 3, "layers": 4, "vocabulary": 352}
+SIZES = {
+    "width": 128,
+    "deep": 160,
+    "heads": 8,
+    "key_heads": 2,
+    "head": 32,
+    "experts": 6,
+    "chosen": 3,
+    "layers": 4,
+    "vocabulary": 352,
+}
 
 
 def known_sets() -> list[str]:
@@ -44,7 +54,11 @@ def write_small(path: Path, architecture: str = "gpt-oss", matrices: Kind = Kind
         "feed_forward_length": s["deep"],
     }.items():  # fmt: skip
         writer.add_uint32(f"{architecture}.{key}", value)
-    for key, number in {"attention.layer_norm_rms_epsilon": 1e-5, "rope.freq_base": 150_000.0, "rope.scaling.factor": 32.0}.items():
+    for key, number in {
+        "attention.layer_norm_rms_epsilon": 1e-5,
+        "rope.freq_base": 150_000.0,
+        "rope.scaling.factor": 32.0,
+    }.items():
         writer.add_float32(f"{architecture}.{key}", number)
     if architecture == "gpt-oss":
         writer.add_uint32("gpt-oss.expert_feed_forward_length", s["deep"])
@@ -65,13 +79,22 @@ def write_small(path: Path, architecture: str = "gpt-oss", matrices: Kind = Kind
         block = f"blk.{layer}."
         for norm in ("attn_norm", "post_attention_norm"):
             add(f"{block}{norm}.weight", s["width"])
-        for name, out, into in (("attn_q", queries, s["width"]), ("attn_k", keys, s["width"]), ("attn_v", keys, s["width"]), ("attn_output", s["width"], queries)):
+        for name, out, into in (
+            ("attn_q", queries, s["width"]),
+            ("attn_k", keys, s["width"]),
+            ("attn_v", keys, s["width"]),
+            ("attn_output", s["width"], queries),
+        ):
             add(f"{block}{name}.weight", out, into, kind=matrices, scale=0.2)
             add(f"{block}{name}.bias", out)
         add(f"{block}attn_sinks.weight", s["heads"])
         add(f"{block}ffn_gate_inp.weight", s["experts"], s["width"])
         add(f"{block}ffn_gate_inp.bias", s["experts"])
-        for name, out, into in (("gate", s["deep"], s["width"]), ("up", s["deep"], s["width"]), ("down", s["width"], s["deep"])):
+        for name, out, into in (
+            ("gate", s["deep"], s["width"]),
+            ("up", s["deep"], s["width"]),
+            ("down", s["width"], s["deep"]),
+        ):
             add(f"{block}ffn_{name}_exps.weight", s["experts"], out, into, kind=Kind.MXFP4, scale=0.2)
             add(f"{block}ffn_{name}_exps.bias", s["experts"], out)
     writer.write_header_to_file()

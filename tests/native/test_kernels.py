@@ -65,23 +65,50 @@ def test_a_norm_divides_by_the_root_of_the_mean_square(kernels: ModuleType) -> N
 
 @pytest.mark.parametrize("window", [0, 1, 5, 128])
 @pytest.mark.parametrize(("heads", "key_heads", "size"), [(8, 2, 64), (2, 2, 32), (6, 2, 32)])
-def test_attention_sees_what_it_may_and_its_sink(kernels: ModuleType, heads: int, key_heads: int, size: int, window: int) -> None:
+def test_attention_sees_what_it_may_and_its_sink(
+    kernels: ModuleType, heads: int, key_heads: int, size: int, window: int
+) -> None:
     """Two conversations of 150 and 70 tokens in scattered blocks, read in one go."""
     random = np.random.default_rng(heads + window)
     lengths, rows = (150, 70), 220
-    queries, keys, values = floats(random, rows, heads * size), floats(random, rows, key_heads * size), floats(random, rows, key_heads * size)
+    queries, keys, values = (
+        floats(random, rows, heads * size),
+        floats(random, rows, key_heads * size),
+        floats(random, rows, key_heads * size),
+    )
     sinks, out = floats(random, heads), np.empty((rows, heads * size), np.float32)
     positions = np.concatenate([np.arange(length) for length in lengths]).astype(np.int32)
     conversations = np.repeat([0, 1], lengths).astype(np.int32)
-    cache_keys, cache_values = np.full((8, 3, key_heads, size, 64), 0x7E00, np.uint16), np.full((8, 3, key_heads, 64, size), 0x7E00, np.uint16)
+    cache_keys, cache_values = (
+        np.full((8, 3, key_heads, size, 64), 0x7E00, np.uint16),
+        np.full((8, 3, key_heads, 64, size), 0x7E00, np.uint16),
+    )
     tables = np.array([[6, 1, 4], [2, 7, 0]], np.int32)
-    kernels.attend(kernels.Pool(2), queries, keys, values, sinks, cache_keys, cache_values, 1, positions, conversations, tables, window, out)
+    kernels.attend(
+        kernels.Pool(2),
+        queries,
+        keys,
+        values,
+        sinks,
+        cache_keys,
+        cache_values,
+        1,
+        positions,
+        conversations,
+        tables,
+        window,
+        out,
+    )
 
     half = lambda x: x.astype(np.float16).astype(np.float64)  # noqa: E731
     start = 0
     for length in lengths:
         part = slice(start, start + length)
-        q, k, v = queries[part].reshape(length, heads, size), half(keys[part]).reshape(length, key_heads, size), half(values[part]).reshape(length, key_heads, size)
+        q, k, v = (
+            queries[part].reshape(length, heads, size),
+            half(keys[part]).reshape(length, key_heads, size),
+            half(values[part]).reshape(length, key_heads, size),
+        )
         distance = np.arange(length)[:, None] - np.arange(length)[None, :]
         seen = (distance >= 0) & (distance < (window or length))
         for head in range(heads):
@@ -102,7 +129,9 @@ def test_experts_are_mixed_by_weight(kernels: ModuleType) -> None:
     chosen = np.stack([random.permutation(experts)[:2] for _ in range(tokens)]).astype(np.int32)
     weights = random.dirichlet([1, 1], tokens).astype(np.float32)
     before, seen = x.astype(np.float64), round_to_bytes(h)
-    matrices = [kernels.Matrix(data, int(Kind.MXFP4), experts, *shape) for (data, _), shape in zip(made, parts, strict=True)]
+    matrices = [
+        kernels.Matrix(data, int(Kind.MXFP4), experts, *shape) for (data, _), shape in zip(made, parts, strict=True)
+    ]
     arguments = [each for pair in zip(matrices, biases, strict=True) for each in pair]
     kernels.mix(kernels.Pool(2), h, chosen, weights, *arguments, x)
     gates, ups, downs = (numbers.reshape(experts, *shape) for (_, numbers), shape in zip(made, parts, strict=True))

@@ -42,7 +42,9 @@ class Reader:
             np.array([range(4 * conversation, 4 * conversation + 4) for conversation, *_ in parts], np.int32),
             np.arange(count, dtype=np.int32),
         )
-        return np.split(self.model.forward(batch, self.cache), np.cumsum([end - start for *_, start, end in parts])[:-1])
+        return np.split(
+            self.model.forward(batch, self.cache), np.cumsum([end - start for *_, start, end in parts])[:-1]
+        )
 
 
 def test_logits_are_those_of_the_reference(small: Path, kernels: ModuleType) -> None:

@@ -99,6 +99,7 @@ def read_prompt(body: AnthropicPrompt, file: ModelFile) -> ChatRequest:
         think=think,
         format=read_output_format(body.output_config.format or body.output_format),
         tool_choice=choice,
+        one_call=body.tool_choice.disable_parallel_tool_use,
     )
 
 

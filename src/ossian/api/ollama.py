@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import OLLAMA, write_ollama_error
 from ossian.api.logprobs import read_top_logprobs, write_logprobs
+from ossian.api.openai import read_tool_choice
 from ossian.api.options import read_format, read_keep_alive, read_options, read_think, with_options
 from ossian.api.recall import read_arguments
 from ossian.api.shapes import read_body
@@ -77,7 +78,8 @@ def read_chat(body: OllamaChat, file: ModelFile) -> ChatRequest:
     """What /api/chat asks, in our words. Raises BadRequest for what is not served, and names it."""
     check_ability("chat", body.model, file)
     messages = [read_message(shape, index, body.model) for index, shape in enumerate(body.messages)]
-    return write_request(body, file, tuple(messages), body.tools)
+    asked = write_request(body, file, tuple(messages), body.tools)
+    return replace(asked, tool_choice=read_tool_choice(body.tool_choice, asked.tools))
 
 
 def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | CompletionRequest:
@@ -90,7 +92,7 @@ def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | Comple
     if body.suffix and (body.system or read_format(body.format)):
         raise BadRequest("suffix does not go together with system or format")
     if body.template:
-        raise BadRequest("template is not supported: gpt-oss is always asked in its own language, harmony; see raw")
+        raise BadRequest("template is not supported: a model is always asked in its own language; see raw")
     if body.context:
         raise BadRequest("context is not supported; send the conversation to /api/chat instead")
     if body.images:

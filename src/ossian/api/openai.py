@@ -13,7 +13,7 @@ from ossian.api.dialects import OPENAI, json_response
 from ossian.api.logprobs import read_top_logprobs
 from ossian.api.ollama_models import COPILOT_AGENT, most_output
 from ossian.api.openai_reply import OpenAIReply
-from ossian.api.options import Options, read_format, read_options, read_think, with_options
+from ossian.api.options import Options, read_options, read_think, with_options
 from ossian.api.shapes import read_body
 from ossian.api.shapes_openai import OpenAICall, OpenAIChat, OpenAIMessage, ResponseFormat
 from ossian.api.turns import check_ability, finish_conversation, read_role, read_tools
@@ -98,16 +98,14 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
         think=think,
         format=read_response_format(body.response_format),
         tool_choice=read_tool_choice(body.tool_choice, tools),
+        one_call=not body.parallel_tool_calls,
         top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
     )
     return with_options(request, replace(options, sampling=replace(options.sampling, logit_bias=bias)), body.keep_alive)
 
 
 def refuse_unserved(body: OpenAIChat) -> None:
-    """Nothing is left out silently: what is not served is refused by name.
-
-    `parallel_tool_calls` needs no reading: gpt-oss ends its turn with a call, so there is never more than one.
-    """
+    """Nothing is left out silently: what is not served is refused by name."""
     if not 1 <= body.n <= MOST_CHOICES:
         raise BadRequest(f"n must be between 1 and {MOST_CHOICES}")
     if body.top_logprobs and not body.logprobs:
@@ -158,14 +156,16 @@ def read_all_options(body: OpenAIChat, file: ModelFile) -> Options:
 
 
 def read_response_format(shape: ResponseFormat | None) -> Any:
-    match shape.type if shape else "text":
-        case "text":
+    match shape:
+        case None | ResponseFormat(type="text"):
             return None
-        case "json_object":
+        case ResponseFormat(type="json_object" | "json_schema", bare_schema=dict(schema)):
+            return schema
+        case ResponseFormat(type="json_object"):
             return "json"
-        case "json_schema" if shape and isinstance(shape.json_schema.get("schema"), dict):
-            return read_format(shape.json_schema["schema"])
-        case "json_schema":
+        case ResponseFormat(type="json_schema", json_schema={"schema": dict(schema)}):
+            return schema
+        case ResponseFormat(type="json_schema"):
             raise BadRequest("response_format.json_schema.schema is missing")
     raise BadRequest("response_format.type must be text, json_object or json_schema")
 

@@ -41,8 +41,11 @@ class OllamaRequest(Shape):
 
 
 class OllamaChat(OllamaRequest):
+    """`tool_choice` is OpenAI's; Ollama has none (ollama/ollama#8421)."""
+
     messages: list[OllamaMessage] = Field(default_factory=list)
     tools: list[ToolShape] = Field(default_factory=list)
+    tool_choice: Any = None
 
 
 class OllamaGenerate(OllamaRequest):

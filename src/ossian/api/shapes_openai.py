@@ -39,8 +39,11 @@ class ReasoningShape(Shape):
 
 
 class ResponseFormat(Shape):
+    """`bare_schema` is where llama.cpp has the schema, with either type; instructor writes it there too."""
+
     type: str
     json_schema: dict[str, Any] = Field(default_factory=dict)
+    bare_schema: dict[str, Any] | None = Field(default=None, alias="schema")
 
 
 class OpenAIChat(Shape):

@@ -41,7 +41,15 @@ def check_ability(ability: str, model: str, file: ModelFile) -> None:
 
 
 def finish_conversation(messages: Sequence[Message], file: ModelFile) -> tuple[Message, ...]:
-    """The conversation behind the model's own system text and turns, every tool's result under the tool's name."""
+    """The conversation behind the model's own system text and turns, every tool's result under the tool's name.
+
+    Raises BadRequest where the model cannot converse.
+    """
+    if not (file.is_gpt_oss or file.has_template):
+        raise BadRequest(
+            f'"{file.name}" does not support chat: its file has no chat template.',
+            "Continue raw text instead (raw: true on /api/generate, or /v1/completions), or take an instruct model.",
+        )
     own = [Message("system", file.system)] if file.system and messages[0].role != "system" else []
     names = {call.id: call.name for message in messages for call in message.calls if call.id}
     named = [replace(turn, name=turn.name or names.get(turn.call_id, "")) for turn in messages]

@@ -13,8 +13,8 @@ from ossian.cli.port import find_listener, is_taken, port_taken
 from ossian.cli.script import read_script
 from ossian.cli.terminal import settings_of, talk
 from ossian.engines.fake import FAKE_FILE, FakeModel, find_fake
-from ossian.engines.local import start_local
 from ossian.engines.pool import LoadedModel, Pool
+from ossian.engines.start import start_model
 from ossian.errors import SettingInvalid
 from ossian.settings import Settings
 from ossian.store.catalogue import Catalogue, ModelFile
@@ -49,7 +49,7 @@ def build_pool(settings: Settings) -> tuple[Pool, Models]:
     tidy(settings.models)
 
     async def start(file: ModelFile, context: int) -> LoadedModel:
-        return await start_local(file, context, settings)
+        return await start_model(file, context, settings)
 
     return Pool(settings, catalogue.find, start), catalogue.list
 

@@ -60,7 +60,8 @@ def serve_with_wheel(spec: dict[str, Any]) -> None:
         parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
     parameters.endpoint_slots = parameters.endpoint_props = True
     parameters.slot_save_path = spec["slots"]
-    parameters.ui = parameters.use_jinja = parameters.warmup = False
+    parameters.ui = parameters.warmup = False
+    parameters.use_jinja = spec["template"]
     parameters.verbosity = 1
     server = xllamacpp.Server(parameters)  # the name keeps it alive
     while server is not None:
@@ -96,7 +97,8 @@ def binary_command(spec: dict[str, Any]) -> list[str]:
     command += ["--batch-size", str(batch_tokens(spec)), "--ubatch-size", str(batch_tokens(spec))]
     command += ["--threads", str(spec["threads"]), "--slot-save-path", spec["slots"], "--slots", "--no-webui"]
     command += ["--embedding"] if spec["embedding"] else []
-    return command + (["--reranking"] if spec["reranking"] else [])
+    command += ["--reranking"] if spec["reranking"] else []
+    return command + (["--jinja"] if spec["template"] else [])
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ossian.chat import ChatRequest, Event, Logprob, Text, Thinking
 from ossian.engines.meter import Meter
-from ossian.engines.runner import Piece
+from ossian.engines.steps import Piece
 from ossian.engines.stops import StopCutter
 from ossian.harmony.parse import Parser
 from ossian.harmony.tags import CALL, END, END_OF_TEXT, RETURN
@@ -80,7 +80,7 @@ class Answer:
 
     def finish(self) -> list[Event]:
         """What was held back, when a completion is over."""
-        events = self._shown(self.parser.finish())
+        events = self._shown(self.parser.finish(cut=self.meter.limit))
         held = self._cutter.finish()
         return [*events, Text(held, self._likely.give())] if held else events
 

@@ -3,7 +3,7 @@
 import time
 
 from ossian.chat import Usage
-from ossian.engines.runner import Timings
+from ossian.engines.steps import Timings
 
 
 class Meter:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -21,23 +22,32 @@ from typing import Any, Self
 import httpx2
 import psutil
 
-from ossian.chat import Logprob, Sampling
+from ossian.chat import Sampling
 from ossian.engines.child import NOT_FOR_US
-from ossian.errors import ModelFailed, OssianError, SchemaNotSupported
+from ossian.engines.steps import Piece, Timings, read_line, read_refusal, read_step
+from ossian.errors import ModelFailed
 
 HEALTH_POLL_SECONDS = 0.05
 STOP_SECONDS = 3.0
 LOG_TAIL_CHARACTERS = 4_000
+LAST_WORDS = "exiting due to model loading error"
 LOG_PREFIX = re.compile(r"^[\d.]+ [A-Z] (?:[\w ]+: )?")
 # llama.cpp finds these four in any text, whatever parse_special says (llama-vocab.cpp renders them "always" for
 # gpt-oss). Cutting behind the "<|" is where the tokenizer's own pattern cuts, so no other token changes.
 TAG_IN_TEXT = re.compile(r"(?<=<\|)(?=(?:start|channel|message|constrain|end|return|call|startoftext|endoftext)\|>)")
+
+STREAMED = {
+    "stream": True,
+    "return_progress": True,  # also makes the server notice within a batch that the caller has left
+    "cache_prompt": True,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerSpec:
     """How a model's process is started. `context` is tokens for each of `parallel` answers.
 
+    template: conversations go through the chat template in the file
     native: our own engine, which keeps what it has read in `cache`, up to `cache_bytes`; else llama.cpp's.
     """
 
@@ -47,38 +57,17 @@ class RunnerSpec:
     threads: int = 2
     embedding: bool = False
     reranking: bool = False
+    template: bool = False
     program: Path | None = None
     native: bool = False
     cache: Path | None = None
     cache_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One step of a completion: a token's id, the text that became readable with it, and how likely it was."""
-
-    token: int
-    text: str
-    logprobs: tuple[Logprob, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """The end of a completion. Counts are tokens, times seconds; `limit` says that the bound on tokens ended it."""
-
-    cached_tokens: int
-    prompt_tokens: int
-    completion_tokens: int
-    prompt_seconds: float
-    completion_seconds: float
-    limit: bool
-
-
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
-    """llama.cpp's names are ours; what is unset is as OpenAI recommends for gpt-oss: temperature 1, nothing cut."""
-    plain = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0}
+    """llama.cpp's names are ours; what is unset is its own or the file's."""
     set_fields = {name: value for name, value in asdict(sampling).items() if value is not None}
-    return plain | set_fields | {"logit_bias": [list(pair) for pair in sampling.logit_bias.items()]}
+    return set_fields | {"logit_bias": [list(pair) for pair in sampling.logit_bias.items()]}
 
 
 class NotForThisEngine(ModelFailed):
@@ -149,11 +138,14 @@ class Runner:
         await self._client.aclose()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def tokenize(self, text: str, special: bool = False) -> list[int]:
-        """Text to token ids. Unless `special`, a special token spelt in the text stays text."""
+    async def tokenize(self, text: str, special: bool = False, *, whole: bool = False) -> list[int]:
+        """Text to token ids. Unless `special`, a special token spelt in the text stays text.
+
+        whole: it is all of a prompt, and begins with what the model wants at the beginning
+        """
         tokens: list[int] = []
         for part in [text] if special else TAG_IN_TEXT.split(text):
-            body = await self._post("/tokenize", {"content": part, "add_special": False, "parse_special": special})
+            body = await self._post("/tokenize", {"content": part, "add_special": whole, "parse_special": special})
             tokens += body["tokens"]
         return tokens
 
@@ -186,22 +178,39 @@ class Runner:
         body = {
             "prompt": list(prompt),
             "n_predict": max_tokens,
-            "stream": True,
+            **STREAMED,
             "return_tokens": True,
-            "return_progress": True,  # also makes the server notice within a batch that the caller has left
-            "cache_prompt": True,
             **sampling_fields(sampling),
             **fields,
         }
+        async with aclosing(self._stream("/completion", body)) as lines:
+            async for line in lines:
+                if step := read_step(line):
+                    yield step
+                    if isinstance(step, Timings):
+                        return
+
+    async def chat(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """Answer a conversation through the model's own template: chunks, the last with its finish_reason."""
+        async with aclosing(self._stream("/v1/chat/completions", body | STREAMED)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+                if chunk["choices"][0]["finish_reason"]:
+                    return
+
+    async def apply_template(self, body: dict[str, Any]) -> str:
+        """The prompt that a conversation becomes."""
+        return str((await self._post("/apply-template", body))["prompt"])
+
+    async def _stream(self, path: str, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """What the engine says until its listener has heard enough. Closing the generator stops the model."""
         try:
-            async with self._client.stream("POST", "/completion", json=body) as response:
+            async with self._client.stream("POST", path, json=body) as response:
                 if response.status_code != 200:
-                    raise refusal(read_error(await response.aread()))
+                    raise read_refusal(await response.aread())
                 async for line in response.aiter_lines():
-                    if step := read_step(line):
-                        yield step
-                        if isinstance(step, Timings):
-                            return
+                    if data := read_line(line):
+                        yield data
                 raise httpx2.RemoteProtocolError("the stream ended early")
         except httpx2.TransportError as error:
             raise await self._cause_of_death() from error
@@ -212,7 +221,7 @@ class Runner:
         except httpx2.TransportError as error:
             raise await self._cause_of_death() from error
         if response.status_code != 200:
-            raise refusal(read_error(response.content))
+            raise read_refusal(response.content)
         return response.json()
 
     async def _spawn(self) -> None:
@@ -225,6 +234,7 @@ class Runner:
             "threads": self.spec.threads,
             "embedding": self.spec.embedding or self.spec.reranking,
             "reranking": self.spec.reranking,
+            "template": self.spec.template,
             "program": str(self.spec.program) if self.spec.program else "",
             "native": self.spec.native,
             "cache": str(self.spec.cache) if self.spec.cache else "",
@@ -281,55 +291,7 @@ class Runner:
         except OSError:
             return ""
         reasons = [line for line in text.splitlines() if re.search(r"error|fail|unknown|cannot|memory", line)]
+        reasons = [line for line in reasons if LAST_WORDS not in line] or reasons
         # llama.cpp begins a line with the time, a letter for its level and the function: "0.00.007.996 E srv init: …"
         plain = LOG_PREFIX.sub("", reasons[-1].strip()) if reasons else ""
         return re.sub(r"(/[\w.+-]+)+/", "", plain).rstrip(".")
-
-
-def read_step(line: str) -> Piece | Timings | None:
-    """Read one line of the event stream; progress reports and blank lines are None."""
-    if not line.startswith("data: "):
-        if line.startswith("error: "):
-            raise ModelFailed(f"the engine failed: {read_error(line.removeprefix('error: ').encode())}.")
-        return None
-    step = json.loads(line.removeprefix("data: "))
-    if "error" in step:
-        raise ModelFailed(f"the engine failed: {read_error(line.removeprefix('data: ').encode())}.")
-    if step["stop"]:
-        return read_timings(step)
-    if "prompt_progress" in step or not (step["tokens"] or step["content"]):
-        return None
-    likely = tuple(read_logprob(entry) for entry in step.get("completion_probabilities", ()))
-    return Piece(step["tokens"][-1] if step["tokens"] else -1, step["content"], likely)
-
-
-def read_logprob(entry: dict[str, Any]) -> Logprob:
-    likeliest = tuple(read_logprob(other) for other in entry.get("top_logprobs", ()))
-    return Logprob(entry["token"], entry["logprob"], bytes(entry["bytes"]), likeliest)
-
-
-def read_timings(step: dict[str, Any]) -> Timings:
-    timings = step["timings"]
-    return Timings(
-        cached_tokens=timings["cache_n"],
-        prompt_tokens=timings["cache_n"] + timings["prompt_n"],
-        completion_tokens=timings["predicted_n"],
-        prompt_seconds=timings["prompt_ms"] / 1000,
-        completion_seconds=timings["predicted_ms"] / 1000,
-        limit=step.get("stop_type") == "limit",
-    )
-
-
-def refusal(reason: str) -> OssianError:
-    """The engine's refusal: of a grammar, which only a caller's schema can have made, or for a reason of its own."""
-    if re.search(r"grammar|samplers", reason):
-        return SchemaNotSupported(f"the engine cannot read it ({reason})")
-    return ModelFailed(f"the engine refused: {reason}.")
-
-
-def read_error(body: bytes) -> str:
-    """llama.cpp's sentence out of an error body."""
-    try:
-        return str(json.loads(body)["error"]["message"]).rstrip(".")
-    except (ValueError, KeyError, TypeError):
-        return body.decode(errors="replace").strip().rstrip(".") or "it gave no reason"

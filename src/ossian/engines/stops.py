@@ -1,6 +1,6 @@
 """Where an answer ends before the model ends it: at a stop string, or in a loop. Knows only texts and token ids."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 MOST_REPEATS = 128  # Ollama ends an answer after 30, which a row of zeros in base64 or of dashes reaches
 
@@ -53,6 +53,8 @@ class StopCutter:
 class LoopGuard:
     """Notices a model that says one token again and again, as small or damaged ones do, and never comes to an end.
 
+    A token is told by its id or by its text.
+
     >>> guard = LoopGuard(most=3)
     >>> [guard.is_loop(token) for token in (7, 7, 7, 7)]
     [False, False, False, True]
@@ -60,10 +62,10 @@ class LoopGuard:
 
     def __init__(self, most: int = MOST_REPEATS) -> None:
         self._most = most
-        self._last = -1
+        self._last: Hashable = None
         self._times = 0
 
-    def is_loop(self, token: int) -> bool:
+    def is_loop(self, token: Hashable) -> bool:
         """Take the next token; true when it has come more often in a row than anybody means it to."""
         self._times = self._times + 1 if token == self._last else 1
         self._last = token

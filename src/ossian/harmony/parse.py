@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ossian.chat import Event, Text, Thinking, Tool, ToolCall
-from ossian.harmony.arguments import repair_arguments
+from ossian.harmony.arguments import is_object, repair_arguments
 from ossian.harmony.header import Header, read_header
 from ossian.harmony.render import Opening, Prompt, opening
 from ossian.harmony.tags import CALL, CHANNEL, CONSTRAIN, END, END_OF_TEXT, MESSAGE, RETURN, START, TagFilter
@@ -92,8 +92,10 @@ class Parser:
                 return self._close(is_call=token == CALL)
         return []
 
-    def finish(self) -> list[Event]:
-        """No more comes: give out what was held back."""
+    def finish(self, *, cut: bool = False) -> list[Event]:
+        """No more comes: give out what was held back. A call that was `cut` short is none, and no text either."""
+        if cut and self._message and self.recipient and not is_object("".join(self._message.arguments)):
+            self._message = None
         events = self._close()
         self._over = True
         return events

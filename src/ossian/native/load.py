@@ -18,7 +18,14 @@ CACHE_VERSION = b"1"  # to be raised when the kernels compute keys or values dif
 
 
 def load_engine(
-    path: Path, *, context: int, together: int, threads: int, kernels: str = "", cache: Path | None = None, cache_bytes: int = 0
+    path: Path,
+    *,
+    context: int,
+    together: int,
+    threads: int,
+    kernels: str = "",
+    cache: Path | None = None,
+    cache_bytes: int = 0,
 ) -> Engine:
     """Load a gpt-oss file for `together` answers of `context` tokens each.
 

@@ -72,7 +72,9 @@ class Model:
         rows = np.ascontiguousarray(x[batch.wanted])
         return self._multiply(self._norm(rows, weights.norm), weights.output)
 
-    def _attend(self, x: Array, index: int, layer: Layer, batch: Batch, cache: KeysAndValues, angles: tuple[Array, Array]) -> None:
+    def _attend(
+        self, x: Array, index: int, layer: Layer, batch: Batch, cache: KeysAndValues, angles: tuple[Array, Array]
+    ) -> None:
         """x += what attention finds. Even layers see a window, odd ones everything."""
         h = self._norm(x, layer.attention_norm)
         query, key, value = (self._multiply(h, part) for part in (layer.query, layer.key, layer.value))
@@ -81,7 +83,9 @@ class Model:
         found = np.empty_like(query)
         window = self.shape.window if index % 2 == 0 else 0
         places = batch.positions, batch.conversations, batch.tables
-        self._kernels.attend(self._pool, query, key, value, layer.sinks, cache.keys, cache.values, index, *places, window, found)
+        self._kernels.attend(
+            self._pool, query, key, value, layer.sinks, cache.keys, cache.values, index, *places, window, found
+        )
         self._multiply(found, layer.output, onto=x)
 
     def _think(self, x: Array, layer: Layer) -> None:
@@ -109,7 +113,9 @@ class Model:
     def _angles(self, positions: Numbers) -> tuple[Array, Array]:
         """Cosine and sine of each position's angle for each pair, `[rows, head / 2]`."""
         angle = positions.astype(np.float64)[:, None] * self._turns
-        return (np.cos(angle) * self._magnitude).astype(np.float32), (np.sin(angle) * self._magnitude).astype(np.float32)
+        return (np.cos(angle) * self._magnitude).astype(np.float32), (np.sin(angle) * self._magnitude).astype(
+            np.float32
+        )
 
 
 def choose(logits: Array, count: int) -> tuple[Numbers, Array]:

@@ -92,7 +92,9 @@ class Sampler:
         tokens = self._cut(logits)
         raised = np.exp((logits[tokens] - logits[tokens].max()).astype(np.float64) / self._rules.temperature)
         sums = raised.cumsum()
-        return int(tokens[min(int(np.searchsorted(sums, self._dice.random() * sums[-1], side="right")), len(tokens) - 1)])
+        return int(
+            tokens[min(int(np.searchsorted(sums, self._dice.random() * sums[-1], side="right")), len(tokens) - 1)]
+        )
 
     def _cut(self, logits: Array) -> Ids:
         """The tokens left by top_k, typical_p, top_p and min_p, each of which cuts what the one before has left."""

@@ -168,7 +168,9 @@ class Scheduler:
         if not pieces:
             return
         alone = pieces[0][0] if len(pieces) == 1 else None
-        logits = self._model.forward(arrange(pieces), self._cache.numbers, stop=lambda: alone is not None and alone.left)
+        logits = self._model.forward(
+            arrange(pieces), self._cache.numbers, stop=lambda: alone is not None and alone.left
+        )
         row = 0
         for job, count in pieces:
             assert job.lease is not None

@@ -1,6 +1,6 @@
 """The engine as a server on a unix socket, with the paths and fields of llama.cpp's own, as far as Ossian uses them.
 
-    POST /completion, /tokenize, /detokenize     GET /health, /props, /slots
+POST /completion, /tokenize, /detokenize     GET /health, /props, /slots
 """
 
 import asyncio
@@ -65,7 +65,9 @@ class Engine:
                 progress = {"total": prompt, "cache": cached, "processed": read}
                 return {"content": "", "tokens": [], "stop": False, "prompt_progress": progress}
             case Written(token, likely, best):
-                shown = "" if token in self._endings else self.show(token) if self.is_special(token) else text.feed(token)
+                shown = (
+                    "" if token in self._endings else self.show(token) if self.is_special(token) else text.feed(token)
+                )
                 written = {"content": shown, "tokens": [token], "stop": False}
                 if likely is None:
                     return written
@@ -78,7 +80,12 @@ class Engine:
 
     def write_likely(self, likely: Likely) -> Json:
         piece = self.vocabulary.pieces[likely.token]
-        return {"id": likely.token, "token": piece.decode(errors="replace"), "bytes": list(piece), "logprob": likely.logprob}
+        return {
+            "id": likely.token,
+            "token": piece.decode(errors="replace"),
+            "bytes": list(piece),
+            "logprob": likely.logprob,
+        }
 
     def is_special(self, token: int) -> bool:
         return token in self.vocabulary.special_ids
@@ -145,7 +152,13 @@ def write_end(end: Finished, rest: str) -> Json:
         "prompt_ms": 1000 * end.prompt_seconds,
         "predicted_ms": 1000 * end.written_seconds,
     }
-    return {"content": rest, "tokens": [], "stop": True, "stop_type": "limit" if end.limit else "eos", "timings": timings}
+    return {
+        "content": rest,
+        "tokens": [],
+        "stop": True,
+        "stop_type": "limit" if end.limit else "eos",
+        "timings": timings,
+    }
 
 
 def write_error(reason: str, status: int) -> Json:
@@ -172,7 +185,9 @@ def make_app(engine: Engine) -> Starlette:
 
     async def tokenize(request: Request) -> Response:
         body = await request.json()
-        return JSONResponse({"tokens": engine.vocabulary.encode(body["content"], special=body.get("parse_special", True))})
+        return JSONResponse(
+            {"tokens": engine.vocabulary.encode(body["content"], special=body.get("parse_special", True))}
+        )
 
     async def detokenize(request: Request) -> Response:
         tokens = (await request.json())["tokens"]

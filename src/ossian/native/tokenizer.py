@@ -39,7 +39,9 @@ class Vocabulary:
         texts, types = metadata["tokenizer.ggml.tokens"], metadata["tokenizer.ggml.token_type"]
         merges = [tuple(merge.split(" ", 1)) for merge in metadata["tokenizer.ggml.merges"]]
         letters = byte_letters()
-        self.special = {text: number for number, (text, kind) in enumerate(zip(texts, types, strict=True)) if kind != NORMAL}
+        self.special = {
+            text: number for number, (text, kind) in enumerate(zip(texts, types, strict=True)) if kind != NORMAL
+        }
         self.special_ids = frozenset(self.special.values())
         self.pieces = [
             text.encode() if number in self.special_ids else bytes(letters[letter] for letter in text)

@@ -20,7 +20,13 @@ Array = NDArray[np.float32]
 
 F32, F16, Q8_0, BF16, MXFP4 = 0, 1, 8, 30, 39
 BLOCK = 32  # weights that share a scale
-BYTES = {F32: (1, 4), F16: (1, 2), BF16: (1, 2), Q8_0: (BLOCK, 34), MXFP4: (BLOCK, 17)}  # of so many weights, so many bytes
+BYTES = {
+    F32: (1, 4),
+    F16: (1, 2),
+    BF16: (1, 2),
+    Q8_0: (BLOCK, 34),
+    MXFP4: (BLOCK, 17),
+}  # of so many weights, so many bytes
 ARCHITECTURES = ("gpt-oss", "gptoss")
 OLLAMA_NAMES = {"attn_output": "attn_out", "attn_sinks.weight": "attn_sinks", "post_attention_norm": "ffn_norm"}
 LARGEST_SIZE = 1 << 22

@@ -5,6 +5,7 @@ A file is read once, and again only when its size or time changes.
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +23,13 @@ from ossian.store.names import ModelName, read_name
 log = logging.getLogger(__name__)
 
 DEMO = Path(__file__).parent / "demo.gguf"
+TEMPLATE = "tokenizer.chat_template"
+TOOLS_IN_TEMPLATE = re.compile(r"\btools\b")
+THINKING_IN_TEMPLATE = re.compile(r"think>|enable_thinking|reasoning_content|\[THINK\]|START_THINKING")
+GAP_KEYS = (
+    ("fim_pre_token_id", "fim_suf_token_id", "fim_mid_token_id"),
+    ("prefix_token_id", "suffix_token_id", "middle_token_id"),
+)
 Place = tuple[str, Path]
 """A name and where what it means lies."""
 HEAD_BYTES = 1 << 20
@@ -40,6 +48,15 @@ NUMBERS = (
 
 
 @dataclass(frozen=True, slots=True)
+class GapTokens:
+    """The tokens that a model was taught to fill a gap by: before the code that precedes it, follows it, and it."""
+
+    prefix: int
+    suffix: int
+    middle: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFile:
     """A model on this disk.
 
@@ -47,7 +64,7 @@ class ModelFile:
     size             bytes of the file
     digest           64 hex characters that stay the same as long as the file does (of its head, size and name)
     metadata         the GGUF's key-value pairs without the tokenizer's long arrays
-    capabilities     of chat.MODEL_CAPABILITIES, "completion", "tools", "insert", "thinking" for gpt-oss
+    capabilities     of chat.MODEL_CAPABILITIES: all four of "completion", "tools", "insert", "thinking" for gpt-oss
     parameters       default options, in Ollama's names: {"temperature": 1.0}
     vocabulary       how many tokens it knows; 0: the file does not say
     messages         turns that stand before every conversation
@@ -84,6 +101,15 @@ class ModelFile:
     def is_gpt_oss(self) -> bool:
         return self.architecture == "gpt-oss"
 
+    @property
+    def has_template(self) -> bool:
+        """It converses by a template of its own; gpt-oss speaks harmony."""
+        return bool(self.template) and not self.is_gpt_oss and "completion" in self.capabilities
+
+    @property
+    def gap_tokens(self) -> GapTokens | None:
+        return find_gap_tokens(self.metadata)
+
 
 def capabilities_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """What a model of this architecture can do here."""
@@ -92,9 +118,28 @@ def capabilities_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
         return ("completion", "tools", "insert", "thinking")
     match metadata.get(f"{architecture}.pooling_type"):
         case None:
-            return ("completion",)
+            return ("completion", *abilities_of(metadata))
         case pooling:
             return ("rerank",) if pooling == RANK_POOLING else ("embedding",)
+
+
+def abilities_of(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """What the template in a file knows, told by its words, and whether there are tokens for a gap in code."""
+    template = "".join(str(text) for key, text in metadata.items() if key.startswith(TEMPLATE))
+    if TOOLS_IN_TEMPLATE.search(template):
+        yield "tools"
+    if find_gap_tokens(metadata):
+        yield "insert"
+    if THINKING_IN_TEMPLATE.search(template):
+        yield "thinking"
+
+
+def find_gap_tokens(metadata: Mapping[str, Any]) -> GapTokens | None:
+    for keys in GAP_KEYS:
+        ids = [token for key in keys if type(token := metadata.get(f"tokenizer.ggml.{key}")) is int]
+        if len(ids) == len(keys):
+            return GapTokens(*ids)
+    return None
 
 
 def parameters_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,7 +181,7 @@ def read_model(name: str, path: Path) -> ModelFile:
         capabilities=capabilities_of(header.metadata),
         parameters=parameters_of(header.metadata),
         license=str(header.metadata.get("general.license", "")),
-        template=str(header.metadata.get("tokenizer.chat_template", "")),
+        template=str(header.metadata.get(TEMPLATE, "")),
         vocabulary=header.vocabulary,
     )
 

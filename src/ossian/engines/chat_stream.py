@@ -1,0 +1,118 @@
+"""One answer of llama.cpp's chat endpoint while it is being written: its chunks in, our events out. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ossian.chat import ChatRequest, Done, Event, Logprob, Text, Thinking, ToolCall, Usage
+from ossian.engines.call_ids import new_call_id
+from ossian.engines.hearing import Likely, trim
+from ossian.engines.steps import Piece, read_logprob, read_timings
+from ossian.engines.stops import LoopGuard, StopCutter
+from ossian.harmony.arguments import repair_arguments
+
+Chunk = dict[str, Any]
+
+
+@dataclass(slots=True)
+class OpenCall:
+    """A call that is being written."""
+
+    id: str
+    name: str
+    written: list[str] = field(default_factory=list)
+
+
+class ChatStream:
+    """One answer: chunks in, events out. A call comes out whole."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        self._request = request
+        self._tools = {tool.name: tool for tool in request.tools}
+        self._cutter = StopCutter(request.stop)
+        self._likely = Likely()
+        self._guard = LoopGuard()
+        self._call: OpenCall | None = None
+        self._number = -1
+        self._thought = False
+        self._loops = False
+        self._called = False  # as often as it may: llama.cpp's grammar allows more, whatever it is told (tried)
+        self._limit = False
+        self._timings: dict[str, Any] = {}
+
+    @property
+    def stopped(self) -> bool:
+        """A stop string was met, the one call was made, or the model says the same again and again."""
+        return self._cutter.stopped or self._loops or self._called
+
+    def take(self, chunk: Chunk) -> Iterator[Event]:
+        """The events that a chunk completes."""
+        choice = chunk["choices"][0]
+        self._timings = chunk.get("timings") or self._timings
+        self._limit = choice["finish_reason"] == "length"
+        delta = choice["delta"]
+        said = delta.get("reasoning_content") or delta.get("content")
+        self._loops = bool(said) and self._guard.is_loop(said)
+        yield from self._think(delta.get("reasoning_content") or "")
+        yield from self._say(delta.get("content") or "", read_likely(choice, self._request.top_logprobs))
+        for call in delta.get("tool_calls") or ():
+            yield from self._write_call(call)
+
+    def finish(self) -> Iterator[Event]:
+        """What was held back, and the end."""
+        yield from self._end_call()
+        if held := self._cutter.finish():
+            yield Text(held, self._likely.give())
+        yield Done("length" if self._limit or self._loops else "stop", self._usage, self._cutter.met)
+
+    def _think(self, text: str) -> Iterator[Event]:
+        """Thinking without the blank lines it opens with; none where none was asked for."""
+        shown = text if self._thought else text.lstrip()
+        self._thought = self._thought or bool(shown)
+        if shown and self._request.think:
+            yield Thinking(shown)
+
+    def _say(self, text: str, likely: tuple[Logprob, ...]) -> Iterator[Event]:
+        if text:
+            self._likely.take(Piece(-1, text, likely))
+        if shown := self._cutter.feed(text):
+            yield Text(shown, self._likely.give())
+
+    def _write_call(self, delta: dict[str, Any]) -> Iterator[Event]:
+        function = delta.get("function", {})
+        self._called = self._request.one_call and delta["index"] > 0
+        if self._called:
+            return
+        if self._call is None or delta["index"] != self._number:
+            yield from self._end_call()
+            self._number = delta["index"]
+            self._call = OpenCall(delta.get("id") or new_call_id(), function.get("name", ""))
+        self._call.written.append(function.get("arguments") or "")
+
+    def _end_call(self) -> Iterator[Event]:
+        """The call as an event; as text when its arguments cannot be understood, so that nothing is lost."""
+        call, self._call = self._call, None
+        if call is None:
+            return
+        written = "".join(call.written)
+        arguments = repair_arguments(written, self._tools.get(call.name))
+        yield Text(written) if arguments is None else ToolCall(call.id, call.name, arguments)
+
+    @property
+    def _usage(self) -> Usage:
+        if not self._timings:
+            return Usage()
+        timings = read_timings(self._timings, limit=self._limit)
+        return Usage(
+            prompt_tokens=timings.prompt_tokens,
+            cached_tokens=timings.cached_tokens,
+            completion_tokens=timings.completion_tokens,
+            prompt_seconds=timings.prompt_seconds,
+            completion_seconds=timings.completion_seconds,
+        )
+
+
+def read_likely(choice: dict[str, Any], likeliest: int | None) -> tuple[Logprob, ...]:
+    """The log-probabilities of a chunk, with as many likeliest choices as were asked for."""
+    entries = (choice.get("logprobs") or {}).get("content") or ()
+    return trim(Piece(-1, "", tuple(map(read_logprob, entries))), likeliest).logprobs

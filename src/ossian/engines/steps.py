@@ -1,0 +1,104 @@
+"""What llama.cpp's server says, read: the steps of a completion, its end, and why it refuses. Pure."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ossian.chat import Logprob
+from ossian.errors import BadRequest, ContextTooLong, ModelFailed, OssianError, SchemaNotSupported
+
+TOO_LONG = "exceed_context_size_error"
+NO_PARSER = "Unable to generate parser for this template. Automatic parser generation failed: "
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One step of a completion: a token's id, the text that became readable with it, and how likely it was."""
+
+    token: int
+    text: str
+    logprobs: tuple[Logprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """The end of a completion. Counts are tokens, times seconds; `limit` says that the bound on tokens ended it."""
+
+    cached_tokens: int
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_seconds: float
+    completion_seconds: float
+    limit: bool
+
+
+def read_line(line: str) -> dict[str, Any] | None:
+    """What one line of an event stream says; blank lines and the mark of its end are None. Raises ModelFailed."""
+    if line.startswith("error: "):
+        raise ModelFailed(f"the engine failed: {read_error(line.removeprefix('error: ').encode())}.")
+    if not line.startswith("data: {"):
+        return None
+    data: dict[str, Any] = json.loads(line.removeprefix("data: "))
+    if "error" in data:
+        raise ModelFailed(f"the engine failed: {read_error(line.removeprefix('data: ').encode())}.")
+    return data
+
+
+def read_step(step: dict[str, Any]) -> Piece | Timings | None:
+    """Read one step of a completion; progress reports are None."""
+    if step["stop"]:
+        return read_timings(step["timings"], limit=step.get("stop_type") == "limit")
+    if "prompt_progress" in step or not (step["tokens"] or step["content"]):
+        return None
+    likely = tuple(read_logprob(entry) for entry in step.get("completion_probabilities", ()))
+    return Piece(step["tokens"][-1] if step["tokens"] else -1, step["content"], likely)
+
+
+def read_logprob(entry: dict[str, Any]) -> Logprob:
+    likeliest = tuple(read_logprob(other) for other in entry.get("top_logprobs", ()))
+    return Logprob(entry["token"], entry["logprob"], bytes(entry["bytes"]), likeliest)
+
+
+def read_timings(timings: dict[str, Any], *, limit: bool) -> Timings:
+    return Timings(
+        cached_tokens=timings["cache_n"],
+        prompt_tokens=timings["cache_n"] + timings["prompt_n"],
+        completion_tokens=timings["predicted_n"],
+        prompt_seconds=timings["prompt_ms"] / 1000,
+        completion_seconds=timings["predicted_ms"] / 1000,
+        limit=limit,
+    )
+
+
+def read_refusal(body: bytes) -> OssianError:
+    """Why the engine refuses: a prompt's length, a schema or a conversation of the caller's, or its own reasons."""
+    reason, kind = read_error(body), read_kind(body)
+    if kind == TOO_LONG:
+        error = json.loads(body)["error"]
+        return ContextTooLong(error["n_prompt_tokens"], error["n_ctx"])
+    if re.search(r"grammar|samplers|JSON schema", reason):
+        return SchemaNotSupported(f"the engine cannot read it ({reason.removeprefix(NO_PARSER)})")
+    if kind == "invalid_request_error":
+        return BadRequest(f"the model's chat template, or the engine, refuses this: {read_exception(reason)}.")
+    return ModelFailed(f"the engine refused: {reason}.")
+
+
+def read_exception(reason: str) -> str:
+    """What a chat template itself said, without the engine's view of its source."""
+    return reason.rpartition("Jinja Exception: ")[2].rpartition("\nError: ")[2].removeprefix(NO_PARSER).strip()
+
+
+def read_kind(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"]["type"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def read_error(body: bytes) -> str:
+    """llama.cpp's sentence out of an error body."""
+    try:
+        return str(json.loads(body)["error"]["message"]).rstrip(".")
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace").strip().rstrip(".") or "it gave no reason"

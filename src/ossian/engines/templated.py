@@ -1,0 +1,86 @@
+"""Any other GGUF that converses, through llama.cpp's own chat endpoint and the template in its file."""
+
+from contextlib import aclosing
+from typing import Any
+
+from ossian.chat import ChatRequest, CompletionRequest, Events
+from ossian.engines.chat_body import write_body
+from ossian.engines.chat_stream import ChatStream
+from ossian.engines.raw import NoCutter, Opening, RawModel, spec_of
+from ossian.engines.runner import Runner
+from ossian.engines.thought_grammar import Thought, find_tags, format_grammar
+from ossian.errors import NotSupported
+from ossian.settings import Settings
+from ossian.store.catalogue import ModelFile
+
+
+async def start_templated(file: ModelFile, context: int, settings: Settings) -> "TemplatedModel":
+    """Load a model file into a process of its own. Raises ModelFailed with the reason."""
+    return TemplatedModel(file, await Runner(spec_of(file, context, settings), settings.load_timeout).start())
+
+
+class TemplatedModel(RawModel):
+    """A model whose file says how to converse with it. Satisfies Model."""
+
+    def __init__(self, file: ModelFile, runner: Runner) -> None:
+        super().__init__(file, runner)
+        self._tags = find_tags(file.template)
+
+    async def chat(self, request: ChatRequest) -> Events:
+        """Answer by the template. Thinking, calls and formats are what llama.cpp knows of them."""
+        body = await self._body(request)
+        stream = ChatStream(request)
+        async with aclosing(self._runner.chat(body)) as chunks:
+            async for chunk in chunks:
+                for event in stream.take(chunk):
+                    yield event
+                if stream.stopped:
+                    break
+        for event in stream.finish():
+            yield event
+
+    async def count(self, request: ChatRequest) -> int:
+        prompt = await self._runner.apply_template(await self._body(request))
+        return len(await self._runner.tokenize(prompt, special=True, whole=True))
+
+    async def _body(self, request: ChatRequest) -> dict[str, Any]:
+        """The request for llama.cpp. A thought that the template itself opens is ended where none may come.
+
+        DeepSeek-R1's template does so; nothing else keeps such a model from thinking, and a prefill belongs behind it.
+        """
+        body = write_body(request)
+        begun = request.messages[-1].role == "assistant"
+        thinks = request.think and not begun
+        if thinks and request.format is None:
+            return body
+        opened = await self._opens_thought(body, begun)
+        if self._tags and opened and not thinks:
+            body["messages"] = begin_with(f"\n{self._tags[1]}\n\n", body["messages"], begun)
+        if request.format is not None:
+            thought: Thought = "none" if not thinks else "is open" if opened else "may come"
+            body["grammar"] = format_grammar(request.format, self._tags, thought)
+        return body
+
+    async def _opens_thought(self, body: dict[str, Any], begun: bool) -> bool:
+        """Whether the prompt ends within a thought. `begun`: the last turn is what the answer begins with."""
+        if self._tags is None:
+            return False
+        turns = body["messages"][:-1] if begun else body["messages"]
+        prompt = await self._runner.apply_template(body | {"messages": turns})
+        return prompt.rstrip().endswith(self._tags[0])
+
+    async def _open_gap(self, request: CompletionRequest) -> Opening:
+        """The code around a gap between the tokens that the model was taught for it."""
+        ids = self._file.gap_tokens
+        if ids is None:
+            raise NotSupported(request.model, "insert")
+        prefix = request.prompt if isinstance(request.prompt, str) else await self.detokenize(request.prompt)
+        begin = await self._runner.tokenize("", whole=True)
+        before, after = [await self._runner.tokenize(text) for text in (prefix, request.suffix)]
+        return Opening([*begin, ids.prefix, *before, ids.suffix, *after, ids.middle], NoCutter())
+
+
+def begin_with(text: str, messages: list[dict[str, Any]], begun: bool) -> list[dict[str, Any]]:
+    """The turns with a text that the answer begins with, before what it began with already."""
+    turns, last = (messages[:-1], messages[-1]) if begun else (messages, {"role": "assistant", "content": ""})
+    return [*turns, last | {"content": text + last["content"]}]
