@@ -12,6 +12,8 @@ import pytest
 
 from ossian.chat import Sampling
 from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
+from ossian.native.block_files import SUFFIX
+from ossian.native.cache import BLOCK_TOKENS
 from ossian.native.instruction_sets import KernelsMissing, load_kernels
 from ossian.store.catalogue import DEMO
 
@@ -20,8 +22,8 @@ WORDS = 60
 TIE = 0.35  # of log-probability: both engines round activations to bytes, each in its own way
 PROMPT = (
     "<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06\n"
-    "Current date: 2026-11-22\n\nReasoning: medium\n\n# Valid channels: analysis, commentary, final. Channel must be included "
-    "for every message.<|end|><|start|>user<|message|>{}<|end|><|start|>assistant"
+    "Current date: 2026-11-22\n\nReasoning: medium\n\n# Valid channels: analysis, commentary, final. "
+    "Channel must be included for every message.<|end|><|start|>user<|message|>{}<|end|><|start|>assistant"
 )
 ASKED = ("What is {}?", "How do I use {}?", "Explain {} in Python.", "give me an example of {}", "{}??")
 TOPICS = (
@@ -68,6 +70,19 @@ async def write(runner: Runner, prompt: list[int], **fields: object) -> tuple[li
     *pieces, timings = [step async for step in runner.complete(prompt, WORDS, GREEDY, **fields)]
     assert isinstance(timings, Timings)
     return [piece for piece in pieces if isinstance(piece, Piece)], timings
+
+
+async def wait_for_blocks(folder: Path, count: int) -> None:
+    """Until so many blocks are on the disk: they are written in the background."""
+    async with asyncio.timeout(10.0):
+        while True:
+            if await asyncio.to_thread(count_blocks, folder) >= count:
+                return
+            await asyncio.sleep(0.05)
+
+
+def count_blocks(folder: Path) -> int:
+    return len(list(folder.rglob(f"*{SUFFIX}")))
 
 
 def questions() -> list[str]:
@@ -143,8 +158,7 @@ async def test_what_was_read_before_a_restart_is_not_read_again(tmp_path: Path) 
             pieces, timings = await write(runner, prompt * 14)
             texts.append([piece.token for piece in pieces])
             assert timings.cached_tokens >= known
-            while len(list(tmp_path.rglob("*.kv"))) < 1024 // 64:  # they are written in the background
-                await asyncio.sleep(0.05)
+            await wait_for_blocks(tmp_path, 1024 // BLOCK_TOKENS)
         finally:
             await runner.close()
     assert texts[0] == texts[1]

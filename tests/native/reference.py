@@ -24,7 +24,7 @@ def read_number(reader: GGUFReader, key: str) -> float:
 
 
 def round_to_bytes(x: Array) -> Array:
-    """What is left of activations when 32 of them share a scale and become whole numbers up to 127, as in the kernels."""
+    """What is left of activations when 32 of them share a scale and become whole numbers up to 127, as in kernels."""
     blocks = x.astype(np.float32).reshape(*x.shape[:-1], -1, 32)
     scale = np.abs(blocks).max(-1, keepdims=True) / np.float32(127)
     inverse = np.divide(np.float32(1), scale, out=np.zeros_like(scale), where=scale > 0)
@@ -34,8 +34,8 @@ def round_to_bytes(x: Array) -> Array:
 class Reference:
     """A whole model; `logits` reads one conversation from its start.
 
-    rounded: activations are rounded before they meet quantized weights, and keys and values to half precision. Then nothing but the
-    order of sums may differ from the kernels.
+    rounded: activations are rounded before they meet quantized weights, and keys and values to half precision. Then
+    nothing but the order of sums may differ from the kernels.
     """
 
     def __init__(self, path: Path, *, rounded: bool = False) -> None:

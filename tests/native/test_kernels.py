@@ -23,6 +23,11 @@ def quantized(weights: NDArray[np.float32], kind: Kind) -> tuple[NDArray[np.uint
     return data.view(np.uint8).reshape(-1), gguf.quants.dequantize(data, kind).astype(np.float64)
 
 
+def halved(numbers: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What is left of keys and values in half precision."""
+    return numbers.astype(np.float16).astype(np.float64)
+
+
 @pytest.mark.parametrize("tokens", TOKENS)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_products_are_those_of_the_rounded_activations(kernels: ModuleType, kind: Kind, tokens: int) -> None:
@@ -100,14 +105,13 @@ def test_attention_sees_what_it_may_and_its_sink(
         out,
     )
 
-    half = lambda x: x.astype(np.float16).astype(np.float64)  # noqa: E731
     start = 0
     for length in lengths:
         part = slice(start, start + length)
         q, k, v = (
             queries[part].reshape(length, heads, size),
-            half(keys[part]).reshape(length, key_heads, size),
-            half(values[part]).reshape(length, key_heads, size),
+            halved(keys[part]).reshape(length, key_heads, size),
+            halved(values[part]).reshape(length, key_heads, size),
         )
         distance = np.arange(length)[:, None] - np.arange(length)[None, :]
         seen = (distance >= 0) & (distance < (window or length))

@@ -1,14 +1,15 @@
 """The whole forward pass: against the reference, and against itself in every company."""
 
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from conftest import SIZES, write_small
 from gguf import GGMLQuantizationType as Kind
 from numpy.typing import NDArray
 from reference import Reference
+from small_model import SIZES, write_small
 
 from ossian.errors import BadRequest
 from ossian.native.model import Batch, KeysAndValues, Left, Model
@@ -63,7 +64,7 @@ def test_pieces_company_and_threads_change_nothing(small: Path, kernels: ModuleT
     (whole,) = Reader(small, kernels, threads=1).read((0, one, 0, LENGTH))
     pieces = Reader(small, kernels)
     ends = [0, 1, 14, 78, 79, 150, LENGTH]
-    read = [pieces.read((1, one, start, end))[0] for start, end in zip(ends, ends[1:], strict=False)]
+    read = [pieces.read((1, one, start, end))[0] for start, end in pairwise(ends)]
     np.testing.assert_array_equal(np.concatenate(read), whole)
     together = Reader(small, kernels)
     first, _ = together.read((0, one, 0, 90), (1, other, 0, 120))

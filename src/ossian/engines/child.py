@@ -1,4 +1,4 @@
-"""The program inside a model's own process: our engine or llama.cpp's server, on a unix socket. Lives and dies with its parent.
+"""The program inside a model's own process: our engine or llama.cpp's server, on a unix socket. Dies with its parent.
 
     python -m ossian.engines.child '{"model": "/x.gguf", "socket": "/run/x.sock", "context": 65536, …}'
 
@@ -69,7 +69,7 @@ def serve_with_wheel(spec: dict[str, Any]) -> None:
 
 
 def serve_natively(spec: dict[str, Any]) -> None:
-    """Serve with our own engine. Ends the process with NOT_FOR_US where it cannot run this file, or not on this machine."""
+    """Serve with our own engine. Ends with status NOT_FOR_US where it cannot run this file, or not on this machine."""
     from ossian.native.instruction_sets import KernelsMissing
     from ossian.native.load import load_engine
     from ossian.native.server import serve

@@ -1,7 +1,7 @@
 """Blocks of keys and values as files: bounded, each with a checksum, each there whole or not at all.
 
-A block is written in the background and never waited for. A file that is damaged, or was written for another model or by
-another version, is deleted and never used.
+A block is written in the background and never waited for. A file that is damaged, or was written for another model
+or by another version, is deleted and never used.
 """
 
 import contextlib

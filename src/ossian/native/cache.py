@@ -1,7 +1,8 @@
 """What has been read is never read again: keys and values in blocks of 64 tokens, known by the tokens before them.
 
-A full block's name is a hash over the model and every token up to its end, so whoever sends the same beginning finds it, in this
-process or, through `BlockFiles`, in one that starts next week. A block is first in memory; the least recently used leave.
+A full block's name is a hash over the model and every token up to its end, so whoever sends the same beginning finds
+it, in this process or, through `BlockFiles`, in one that starts next week. A block is first in memory; the least
+recently used leave.
 """
 
 import hashlib
@@ -117,7 +118,7 @@ class PrefixCache:
                 self._publish(lease)
 
     def release(self, lease: Lease) -> None:
-        """Give every block back. Full ones stay known until their memory is needed, the end of a prompt before its start."""
+        """Give every block back. Full ones stay known until their memory is needed, a prompt's end before its start."""
         for block in reversed(lease.blocks):
             self._holders[block] -= 1
             if self._names[block]:

@@ -1,7 +1,7 @@
 """Grammars in llama.cpp's notation, kept by llguidance: which tokens may come next.
 
-A tag in a grammar (`<|end|>`) stands for the token itself, `(!<|end|>)*` for any text; the tokens that end an answer are let through
-where the grammar is satisfied, and only there.
+A tag in a grammar (`<|end|>`) stands for the token itself, `(!<|end|>)*` for any text; the tokens that end an answer
+are let through where the grammar is satisfied, and only there.
 """
 
 import re
@@ -48,7 +48,8 @@ class Grammars:
     def _to_lark(self, grammar: str) -> str:
         """Tags and any text go through the translation as rules of their own, and are put in afterwards.
 
-        Each refers to itself, which keeps the translation from making it, or a rule that holds it, a part of a regular expression.
+        Each refers to itself, which keeps the translation from making it, or a rule that holds it, a part of a
+        regular expression.
         """
         bodies = {"any-text": r"/(.|\n)*/"}
         grammar = ANY_TEXT.sub("any-text", grammar)

@@ -1,14 +1,13 @@
 """The forward pass of gpt-oss, to be read next to the model card. Knows nothing of text, files or conversations' ends.
 
-Rows are tokens, of one conversation or of many: `Batch` says where each stands. Everything that costs time happens in the kernels
-(`kernels/*.h`); what is written here in numpy is small.
+Rows are tokens, of one conversation or of many: `Batch` says where each stands. Everything that costs time happens in
+the kernels (`kernels/*.h`); what is written here in numpy is small.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,8 @@ FAST_TURNS, SLOW_TURNS = 32, 1  # YaRN's beta: pairs that turn more often are ke
 class Batch:
     """The tokens of one step. Row i is `tokens[i]`, at `positions[i]` of conversation `conversations[i]`.
 
-    `tables[conversation]` lists the blocks in which its keys and values lie. `wanted` are the rows whose next token is asked for.
+    `tables[conversation]` lists the blocks in which its keys and values lie. `wanted` are the rows whose next token is
+    asked for.
     """
 
     tokens: Numbers
@@ -113,9 +113,8 @@ class Model:
     def _angles(self, positions: Numbers) -> tuple[Array, Array]:
         """Cosine and sine of each position's angle for each pair, `[rows, head / 2]`."""
         angle = positions.astype(np.float64)[:, None] * self._turns
-        return (np.cos(angle) * self._magnitude).astype(np.float32), (np.sin(angle) * self._magnitude).astype(
-            np.float32
-        )
+        cosine, sine = np.cos(angle) * self._magnitude, np.sin(angle) * self._magnitude
+        return cosine.astype(np.float32), sine.astype(np.float32)
 
 
 def choose(logits: Array, count: int) -> tuple[Numbers, Array]:

@@ -15,7 +15,10 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How to draw; the defaults change nothing. `bias` is added to logits by token id, `repeat_last` is tokens looked back."""
+    """How to draw; the defaults change nothing.
+
+    `bias` is added to logits by token id; `repeat_last` is how many tokens the penalties look back.
+    """
 
     temperature: float = 1.0
     top_k: int = 0
@@ -92,9 +95,8 @@ class Sampler:
         tokens = self._cut(logits)
         raised = np.exp((logits[tokens] - logits[tokens].max()).astype(np.float64) / self._rules.temperature)
         sums = raised.cumsum()
-        return int(
-            tokens[min(int(np.searchsorted(sums, self._dice.random() * sums[-1], side="right")), len(tokens) - 1)]
-        )
+        place = int(np.searchsorted(sums, self._dice.random() * sums[-1], side="right"))
+        return int(tokens[min(place, len(tokens) - 1)])
 
     def _cut(self, logits: Array) -> Ids:
         """The tokens left by top_k, typical_p, top_p and min_p, each of which cuts what the one before has left."""
@@ -117,7 +119,8 @@ class Sampler:
 
 def chances_of(logits: Array, tokens: Ids) -> NDArray[np.float64]:
     raised = np.exp((logits[tokens] - logits[tokens].max()).astype(np.float64))
-    return raised / raised.sum()
+    chances: NDArray[np.float64] = raised / raised.sum()
+    return chances
 
 
 def keep_share(tokens: Ids, chances: NDArray[np.float64], order: Ids, share: float) -> Ids:

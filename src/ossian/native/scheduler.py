@@ -1,7 +1,8 @@
 """Who is read and who is written at each step: one thread that feeds the model, many answers that wait for words.
 
-Every answer that is being written gets one token a step; the rest of a step reads a piece of the longest-waiting prompt, so that running
-answers keep flowing beside it. A step with nothing to write reads larger pieces, which is faster.
+Every answer that is being written gets one token a step; the rest of a step reads a piece of the longest-waiting
+prompt, so that running answers keep flowing beside it. A step with nothing to write reads larger pieces, which is
+faster.
 """
 
 import queue
@@ -129,8 +130,8 @@ class Scheduler:
 
     def _take_in(self) -> bool:
         """Fetch new jobs, waiting where there is nothing to do; False at the end."""
-        for job in [job for job in self._running if job.left]:
-            self._end(job, None)
+        for gone in [job for job in self._running if job.left]:
+            self._end(gone, None)
         self._waiting = [job for job in self._waiting if not job.left]
         while True:
             try:
@@ -229,7 +230,10 @@ class Scheduler:
 
 def arrange(pieces: list[tuple[Job, int]]) -> Batch:
     """The rows of one step: the next tokens of each job. Asked for is what follows a job's last waiting token."""
-    tokens, positions, conversations, wanted = [], [], [], []
+    tokens: list[int] = []
+    positions: list[int] = []
+    conversations: list[int] = []
+    wanted: list[int] = []
     widest = max(len(job.lease.blocks) for job, _ in pieces if job.lease)
     tables = np.zeros((len(pieces), widest), np.int32)
     for index, (job, count) in enumerate(pieces):
@@ -241,5 +245,10 @@ def arrange(pieces: list[tuple[Job, int]]) -> Batch:
         tables[index, : len(job.lease.blocks)] = job.lease.blocks
         if count == len(job.waiting):
             wanted.append(len(tokens) - 1)
-    as_numbers = (np.array(each, np.int32) for each in (tokens, positions, conversations))
-    return Batch(*as_numbers, tables=tables, wanted=np.array(wanted, np.int32))
+    return Batch(
+        tokens=np.array(tokens, np.int32),
+        positions=np.array(positions, np.int32),
+        conversations=np.array(conversations, np.int32),
+        tables=tables,
+        wanted=np.array(wanted, np.int32),
+    )
