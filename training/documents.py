@@ -100,7 +100,7 @@ def held_out(mixer: Mixer, seed: int) -> dict[str, list[dict[str, Any]]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train", type=int, default=60000)
+    parser.add_argument("--train", type=int, default=130000)
     parser.add_argument("--valid", type=int, default=600)
     parser.add_argument("--out", type=Path, default=HERE / "build")
     parser.add_argument("--seed", type=int, default=1)

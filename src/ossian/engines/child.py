@@ -1,4 +1,4 @@
-"""The program inside a model's own process: llama.cpp's server on a unix socket. Lives and dies with its parent.
+"""The program inside a model's own process: our engine or llama.cpp's server, on a unix socket. Dies with its parent.
 
     python -m ossian.engines.child '{"model": "/x.gguf", "socket": "/run/x.sock", "context": 65536, …}'
 
@@ -12,8 +12,10 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
+NOT_FOR_US = 64  # status of a process whose engine cannot run the file: another engine may
 PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
 BATCH_TOKENS = 512
 # llama.cpp makes a vector of one batch only, but for the few models that read still more.
@@ -66,6 +68,28 @@ def serve_with_wheel(spec: dict[str, Any]) -> None:
         threading.Event().wait()
 
 
+def serve_natively(spec: dict[str, Any]) -> None:
+    """Serve with our own engine. Ends with status NOT_FOR_US where it cannot run this file, or not on this machine."""
+    from ossian.native.instruction_sets import KernelsMissing
+    from ossian.native.load import load_engine
+    from ossian.native.server import serve
+    from ossian.native.weights import NotForUs
+
+    try:
+        engine = load_engine(
+            Path(spec["model"]),
+            context=spec["context"],
+            together=spec["parallel"],
+            threads=spec["threads"],
+            cache=Path(spec["cache"]) if spec["cache"] else None,
+            cache_bytes=spec["cache_bytes"],
+        )
+    except (KernelsMissing, NotForUs) as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(NOT_FOR_US)
+    serve(engine, Path(spec["socket"]))
+
+
 def binary_command(spec: dict[str, Any]) -> list[str]:
     """The command line of a llama-server binary with the same meaning as the wheel's parameters."""
     command = [spec["program"], "--model", spec["model"], "--host", spec["socket"]]
@@ -83,6 +107,9 @@ def main() -> None:
     die_with_parent()
     exit_when_parent_closes_the_pipe(children)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal reaches the whole group; the parent decides
+    if spec["native"]:
+        serve_natively(spec)
+        return
     if not spec["program"]:
         serve_with_wheel(spec)
     children.append(subprocess.Popen(binary_command(spec), stdin=subprocess.DEVNULL, preexec_fn=die_with_parent))

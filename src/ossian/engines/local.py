@@ -1,6 +1,7 @@
 """gpt-oss on this machine: harmony.render → token ids → runner → token ids → harmony.parse → Events."""
 
 import datetime
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -10,7 +11,7 @@ from ossian.engines.call_ids import new_call_id
 from ossian.engines.hearing import Answer
 from ossian.engines.meter import Meter
 from ossian.engines.raw import Opening, RawModel, spec_of
-from ossian.engines.runner import Runner
+from ossian.engines.runner import NotForThisEngine, Runner, RunnerSpec
 from ossian.harmony.grammar import answer_grammar
 from ossian.harmony.infill import InfillCutter, render_infill
 from ossian.harmony.parse import Parser
@@ -18,19 +19,38 @@ from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, open_final, o
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
+LOG = logging.getLogger(__name__)
 CACHED_TEXTS = 4_096
 USUAL = Sampling(temperature=1.0, top_p=1.0, top_k=0, min_p=0.0)  # as OpenAI recommends: nothing cut
 
 
 async def start_local(file: ModelFile, context: int, settings: Settings) -> "LocalModel":
     """Load a model file into a process of its own. Raises ModelFailed with the reason."""
-    runner = await Runner(spec_of(file, context, settings), settings.load_timeout).start()
+    spec = spec_of(file, context, settings)
+    native = replace(spec, native=True, cache=settings.home / "cache", cache_bytes=settings.cache_bytes)
+    runner = await start_runner(native if wants_native(settings) else spec, settings)
     try:
         specials = {name: await runner.special(name) for name in SPECIAL_TOKENS}
     except BaseException:
         await runner.close()
         raise
     return LocalModel(file, runner, specials)
+
+
+def wants_native(settings: Settings) -> bool:
+    """Whether our own engine is to be tried first; whoever names a llama-server wants that."""
+    return settings.engine == "native" or (settings.engine == "auto" and settings.llama_server is None)
+
+
+async def start_runner(spec: RunnerSpec, settings: Settings) -> Runner:
+    """Start an engine: our own, or llama.cpp's where ours cannot run the file and was not insisted on."""
+    try:
+        return await Runner(spec, settings.load_timeout).start()
+    except NotForThisEngine as error:
+        if settings.engine == "native":
+            raise
+        LOG.warning("llama.cpp serves %s: %s", spec.model.name, error)
+    return await Runner(replace(spec, native=False), settings.load_timeout).start()
 
 
 class LocalModel(RawModel):

@@ -23,6 +23,7 @@ import httpx2
 import psutil
 
 from ossian.chat import Sampling
+from ossian.engines.child import NOT_FOR_US
 from ossian.engines.steps import Piece, Timings, read_line, read_refusal, read_step
 from ossian.errors import ModelFailed
 
@@ -47,6 +48,7 @@ class RunnerSpec:
     """How a model's process is started. `context` is tokens for each of `parallel` answers.
 
     template: conversations go through the chat template in the file
+    native: our own engine, which keeps what it has read in `cache`, up to `cache_bytes`; else llama.cpp's.
     """
 
     model: Path
@@ -57,12 +59,19 @@ class RunnerSpec:
     reranking: bool = False
     template: bool = False
     program: Path | None = None
+    native: bool = False
+    cache: Path | None = None
+    cache_bytes: int = 0
 
 
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
     """llama.cpp's names are ours; what is unset is its own or the file's."""
     set_fields = {name: value for name, value in asdict(sampling).items() if value is not None}
     return set_fields | {"logit_bias": [list(pair) for pair in sampling.logit_bias.items()]}
+
+
+class NotForThisEngine(ModelFailed):
+    """Our own engine cannot run this file, or not on this machine."""
 
 
 class Runner:
@@ -227,6 +236,9 @@ class Runner:
             "reranking": self.spec.reranking,
             "template": self.spec.template,
             "program": str(self.spec.program) if self.spec.program else "",
+            "native": self.spec.native,
+            "cache": str(self.spec.cache) if self.spec.cache else "",
+            "cache_bytes": self.spec.cache_bytes,
         }
         with (self._folder / "log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -265,6 +277,8 @@ class Runner:
                 return ModelFailed("the model's process broke the connection.", "Please ask again.")
         code = self._process.returncode if self._process else None
         how = f"was ended by {signal.Signals(-code).name}" if code and code < 0 else f"ended with status {code}"
+        if while_loading and code == NOT_FOR_US:
+            return NotForThisEngine(self._last_words())
         if while_loading:
             return ModelFailed(f"the model could not be loaded: {self._last_words() or how}.")
         hint = "Perhaps memory ran out: ossian doctor. " if code == -signal.SIGKILL else ""

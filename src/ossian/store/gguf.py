@@ -6,6 +6,8 @@ The head is read piece by piece and never mapped: a mapped file that somebody sh
 import math
 import struct
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -41,18 +43,40 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """What the head says of one tensor; `offset` is in bytes from where the weights begin."""
+    """What the head says of one tensor; `offset` is in bytes from where the weights begin, sizes the quickest first."""
 
+    name: str
     kind: int
-    weights: int
+    sizes: tuple[int, ...]
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Everything the head says: all metadata with its long lists, the tensors by name, and where the weights begin."""
+
+    metadata: dict[str, Any]
+    tensors: dict[str, Tensor]
+    start: int
 
 
 def read_header(path: Path) -> Header:
     """Read a GGUF's head. Raises BadRequest, naming the file, when it is no GGUF or is damaged; OSError as `open`."""
+    with _reading(path) as reader:
+        return reader.header()
+
+
+def read_layout(path: Path) -> Layout:
+    """Read all of a GGUF's head, its vocabulary too. Raises as `read_header`."""
+    with _reading(path, kept=LARGEST_HEAD_BYTES) as reader:
+        return reader.layout()
+
+
+@contextmanager
+def _reading(path: Path, kept: int = KEPT_ARRAY_LENGTH) -> Iterator["_Reader"]:
     try:
         with path.open("rb") as file:
-            return _Reader(file, path.stat().st_size).header()
+            yield _Reader(file, path.stat().st_size, kept)
     except (struct.error, ValueError) as error:
         raise BadRequest(f"{path.name} is not a usable GGUF file ({error}).", "Fetch it again.") from error
 
@@ -60,14 +84,23 @@ def read_header(path: Path) -> Header:
 class _Reader:
     """A position in the file that moves on with each value."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, size: int, kept: int) -> None:
         self._file = file
         self._size = size
+        self._kept = kept
         self._data = bytearray()
         self._at = 0
         self._vocabulary = 0
 
     def header(self) -> Header:
+        layout = self.layout()
+        weights: Counter[int] = Counter()
+        for tensor in layout.tensors.values():
+            weights[tensor.kind] += math.prod(tensor.sizes)
+        most = weights.most_common(1)[0][0] if weights else 0
+        return Header(layout.metadata, weights.total(), TENSOR_KINDS.get(most, f"type {most}"), self._vocabulary)
+
+    def layout(self) -> Layout:
         if self._take(len(MAGIC)) != MAGIC:
             raise ValueError("it does not begin with GGUF")
         version, tensor_count, key_count = self._unpack("<IQQ")
@@ -76,21 +109,17 @@ class _Reader:
         pairs = [self._pair() for _ in range(checked(key_count))]
         metadata = {key: value for key, value in pairs if value is not None}
         tensors = [self._tensor() for _ in range(checked(tensor_count))]
-        self._check_weights_are_there(metadata, tensors)
-        weights: Counter[int] = Counter()
-        for tensor in tensors:
-            weights[tensor.kind] += tensor.weights
-        most = weights.most_common(1)[0][0] if weights else 0
-        return Header(metadata, weights.total(), TENSOR_KINDS.get(most, f"type {most}"), self._vocabulary)
+        return Layout(metadata, {tensor.name: tensor for tensor in tensors}, self._start_of_weights(metadata, tensors))
 
-    def _check_weights_are_there(self, metadata: dict[str, Any], tensors: list[Tensor]) -> None:
-        """Notice a copy that was cut off: the last tensor has to begin inside the file."""
+    def _start_of_weights(self, metadata: dict[str, Any], tensors: list[Tensor]) -> int:
+        """Where the weights begin. Notices a copy that was cut off: the last tensor has to begin inside the file."""
         alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
         if not isinstance(alignment, int) or alignment < 1:
             raise ValueError(f"an alignment of {alignment}")
         start = math.ceil(self._at / alignment) * alignment
         if tensors and start + max(tensor.offset for tensor in tensors) >= self._size:
             raise ValueError("it ends too early")
+        return start
 
     def _pair(self) -> tuple[str, Any]:
         key = self._string()
@@ -111,11 +140,23 @@ class _Reader:
             self._vocabulary = count
         if count <= KEPT_ARRAY_LENGTH:
             return [self._value(kind) for _ in range(count)]
+        if count <= self._kept:
+            return self._strings(count) if kind == STRING else list(self._unpack(f"<{count}{scalar(kind)}"))
         if kind == STRING:
             self._skip_strings(count)
         else:
             self._skip(count * struct.calcsize("<" + scalar(kind)))
         return None
+
+    def _strings(self, count: int) -> list[str]:
+        start = self._at
+        self._skip_strings(count)
+        data, strings, at = bytes(self._data[start : self._at]), [], 0
+        for _ in range(count):
+            (length,) = LENGTH.unpack_from(data, at)
+            at += LENGTH.size + length
+            strings.append(data[at - length : at].decode("utf-8", errors="replace"))
+        return strings
 
     def _skip_strings(self, count: int) -> None:
         """The same as taking each; a real vocabulary has half a million, so no call is made for one."""
@@ -129,13 +170,13 @@ class _Reader:
         self._skip(at - self._at)
 
     def _tensor(self) -> Tensor:
-        self._string()
+        name = self._string()
         (dimensions,) = self._unpack("<I")
         if dimensions > 8:
             raise ValueError(f"a tensor of {dimensions} dimensions")
-        weights = math.prod(self._unpack(f"<{dimensions}Q"))
+        sizes = self._unpack(f"<{dimensions}Q")
         kind, offset = self._unpack("<IQ")
-        return Tensor(kind, weights, offset)
+        return Tensor(name, kind, sizes, offset)
 
     def _string(self) -> str:
         (length,) = self._unpack("<Q")

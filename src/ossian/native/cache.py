@@ -1,0 +1,160 @@
+"""What has been read is never read again: keys and values in blocks of 64 tokens, known by the tokens before them.
+
+A full block's name is a hash over the model and every token up to its end, so whoever sends the same beginning finds
+it, in this process or, through `BlockFiles`, in one that starts next week. A block is first in memory; the least
+recently used leave.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ossian.native.model import KeysAndValues
+from ossian.native.weights import Shape
+
+BLOCK_TOKENS = 64
+
+Name = bytes
+Halves = NDArray[np.uint16]
+
+
+class CacheFull(Exception):
+    """Every block is held by an answer that is being written."""
+
+
+class Shelf(Protocol):
+    """Where blocks are kept that memory has no room for."""
+
+    def load(self, name: Name, keys: Halves, values: Halves) -> bool:
+        """Fill in a block; False when it is not there, or is damaged."""
+        ...
+
+    def save(self, name: Name, keys: Halves, values: Halves) -> None: ...
+
+
+class NoShelf:
+    """Memory only."""
+
+    def load(self, name: Name, keys: Halves, values: Halves) -> bool:
+        return False
+
+    def save(self, name: Name, keys: Halves, values: Halves) -> None:
+        return None
+
+
+@dataclass(slots=True)
+class Lease:
+    """One conversation's place in the cache: its tokens that have been read, and the blocks that hold them.
+
+    `known` of them were found and not read for this answer. `chain` names the last full block.
+    """
+
+    blocks: list[int] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    known: int = 0
+    chain: Name = b""
+
+
+def name_block(before: Name, tokens: Sequence[int]) -> Name:
+    """The name of a full block: a hash over the name of the one before it and its own tokens."""
+    return hashlib.blake2b(before + np.asarray(tokens, "<i4").tobytes(), digest_size=16).digest()
+
+
+class PrefixCache:
+    """Blocks of keys and values, lent to conversations. Not safe for more than one thread."""
+
+    def __init__(self, shape: Shape, blocks: int, model: bytes, shelf: Shelf | None = None) -> None:
+        self.numbers = KeysAndValues(
+            keys=np.zeros((blocks, shape.layers, shape.key_heads, shape.head, BLOCK_TOKENS), np.uint16),
+            values=np.zeros((blocks, shape.layers, shape.key_heads, BLOCK_TOKENS, shape.head), np.uint16),
+        )
+        self._model = model
+        self._shelf = shelf or NoShelf()
+        self._free = list(range(blocks))[::-1]  # the last freed is taken first: its memory is there already
+        self._holders = [0] * blocks
+        self._names: list[Name] = [b""] * blocks
+        self._known: OrderedDict[Name, int] = OrderedDict()  # the least recently used first
+
+    def start(self, tokens: Sequence[int]) -> Lease:
+        """A lease that begins with the longest known beginning of a prompt. At least its last token is left to be read.
+
+        Raises CacheFull.
+        """
+        lease = Lease(chain=self._model)
+        try:
+            while len(lease.tokens) + BLOCK_TOKENS < len(tokens):
+                piece = tokens[len(lease.tokens) : len(lease.tokens) + BLOCK_TOKENS]
+                name = name_block(lease.chain, piece)
+                block = self._find(name)
+                if block is None:
+                    break
+                self._holders[block] += 1
+                lease.blocks.append(block)
+                lease.tokens += piece
+                lease.chain = name
+        except CacheFull:
+            self.release(lease)
+            raise
+        lease.known = len(lease.tokens)
+        return lease
+
+    def make_room(self, lease: Lease, count: int) -> None:
+        """Blocks for so many more tokens. Raises CacheFull, and then nothing has changed but that blocks are kept."""
+        while len(lease.blocks) * BLOCK_TOKENS < len(lease.tokens) + count:
+            block = self._take()
+            self._holders[block] = 1
+            lease.blocks.append(block)
+
+    def add(self, lease: Lease, tokens: Sequence[int]) -> None:
+        """Note that tokens have been read into their places; blocks that are now full become known to all."""
+        for token in tokens:
+            lease.tokens.append(token)
+            if len(lease.tokens) % BLOCK_TOKENS == 0:
+                self._publish(lease)
+
+    def release(self, lease: Lease) -> None:
+        """Give every block back. Full ones stay known until their memory is needed, a prompt's end before its start."""
+        for block in reversed(lease.blocks):
+            self._holders[block] -= 1
+            if self._names[block]:
+                self._known.move_to_end(self._names[block])
+            elif self._holders[block] == 0:
+                self._free.append(block)
+        lease.blocks.clear()
+
+    def _publish(self, lease: Lease) -> None:
+        last = len(lease.tokens) // BLOCK_TOKENS - 1
+        block, piece = lease.blocks[last], lease.tokens[last * BLOCK_TOKENS :]
+        lease.chain = name_block(lease.chain, piece)
+        if lease.chain not in self._known:
+            self._known[lease.chain] = block
+            self._names[block] = lease.chain
+            self._shelf.save(lease.chain, self.numbers.keys[block], self.numbers.values[block])
+
+    def _find(self, name: Name) -> int | None:
+        """A known block, from memory or else from the shelf."""
+        if name in self._known:
+            self._known.move_to_end(name)
+            return self._known[name]
+        block = self._take()
+        if not self._shelf.load(name, self.numbers.keys[block], self.numbers.values[block]):
+            self._free.append(block)
+            return None
+        self._known[name], self._names[block] = block, name
+        return block
+
+    def _take(self) -> int:
+        """A block to write into: a free one, or the least recently used that nobody holds."""
+        if self._free:
+            return self._free.pop()
+        for name, block in self._known.items():
+            if self._holders[block] == 0:
+                del self._known[name]
+                self._names[block] = b""
+                return block
+        raise CacheFull

@@ -1,0 +1,55 @@
+"""From a file to an engine: weights, vocabulary, cache, scheduler."""
+
+import hashlib
+from pathlib import Path
+
+from ossian.native.block_files import BlockFiles
+from ossian.native.cache import BLOCK_TOKENS, PrefixCache
+from ossian.native.instruction_sets import load_kernels
+from ossian.native.model import Model
+from ossian.native.scheduler import Scheduler
+from ossian.native.server import Engine
+from ossian.native.tokenizer import Vocabulary
+from ossian.native.weights import open_weights
+
+ENDINGS = ("<|return|>", "<|call|>", "<|endoftext|>")
+SAMPLES, SAMPLE_BYTES = 64, 1 << 14
+CACHE_VERSION = b"1"  # to be raised when the kernels compute keys or values differently
+
+
+def load_engine(
+    path: Path,
+    *,
+    context: int,
+    together: int,
+    threads: int,
+    kernels: str = "",
+    cache: Path | None = None,
+    cache_bytes: int = 0,
+) -> Engine:
+    """Load a gpt-oss file for `together` answers of `context` tokens each.
+
+    Raises KernelsMissing, NotForUs (another engine may run the file), BadRequest (a damaged file).
+    """
+    module = load_kernels(kernels)
+    weights = open_weights(path, module)
+    vocabulary = Vocabulary(weights.metadata)
+    endings = frozenset(vocabulary.special[name] for name in ENDINGS if name in vocabulary.special)
+    context = min(context, weights.shape.context)
+    blocks = -(-context // BLOCK_TOKENS) * together
+    identity = identify(path)
+    shelf = BlockFiles(cache / identity.hex(), cache_bytes) if cache and cache_bytes else None
+    prefixes = PrefixCache(weights.shape, blocks, identity, shelf)
+    scheduler = Scheduler(Model(weights, module, threads), prefixes, endings, context, together)
+    return Engine(scheduler, vocabulary, endings)
+
+
+def identify(path: Path) -> bytes:
+    """A hash of a file's size, head and samples of its weights: enough to tell models apart, without reading 12 GB."""
+    size = path.stat().st_size
+    digest = hashlib.blake2b(CACHE_VERSION + size.to_bytes(8, "little"), digest_size=16)
+    with path.open("rb") as file:
+        for sample in range(SAMPLES):
+            file.seek(size * sample // SAMPLES)
+            digest.update(file.read(SAMPLE_BYTES))
+    return digest.digest()

@@ -1,0 +1,140 @@
+"""Draw the next token from logits, by the rules and in the order of llama.cpp: bias, penalties, cuts, temperature."""
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ossian.native.weights import Array
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How to draw; the defaults change nothing.
+
+    `bias` is added to logits by token id; `repeat_last` is how many tokens the penalties look back.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    typical_p: float = 1.0
+    repeat_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    repeat_last: int = 64
+    seed: int | None = None
+    bias: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Likely:
+    """How likely a token was before any rule, as a natural logarithm."""
+
+    token: int
+    logprob: float
+
+
+def read_rules(body: Mapping[str, Any]) -> Rules:
+    """The rules in a body of llama.cpp's /completion."""
+    seed = body.get("seed")
+    return Rules(
+        temperature=float(body.get("temperature", 0.8)),
+        top_k=int(body.get("top_k", 40)),
+        top_p=float(body.get("top_p", 0.95)),
+        min_p=float(body.get("min_p", 0.05)),
+        typical_p=float(body.get("typical_p", 1.0)),
+        repeat_penalty=float(body.get("repeat_penalty", 1.0)),
+        presence_penalty=float(body.get("presence_penalty", 0.0)),
+        frequency_penalty=float(body.get("frequency_penalty", 0.0)),
+        repeat_last=int(body.get("repeat_last_n", 64)),
+        seed=None if seed is None or seed < 0 else int(seed),
+        bias={int(token): float(value) for token, value in body.get("logit_bias", ())},
+    )
+
+
+class Sampler:
+    """One answer's rules, what it has written lately, and its dice."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._dice = np.random.default_rng(rules.seed)
+        self._lately: deque[int] = deque(maxlen=max(0, rules.repeat_last))
+
+    def draw(self, logits: Array, allowed: NDArray[np.bool_] | None = None) -> int:
+        """The next token; `allowed` says which a grammar lets through."""
+        logits = self._change(logits)
+        if allowed is not None:
+            logits[~allowed[: len(logits)]] = -np.inf
+        token = int(logits.argmax()) if self._rules.temperature <= 0 else self._throw(logits)
+        self._lately.append(token)
+        return token
+
+    def _change(self, logits: Array) -> Array:
+        """Logits with bias and penalties."""
+        rules, logits = self._rules, logits.copy()
+        for token, value in rules.bias.items():
+            if 0 <= token < len(logits):
+                logits[token] += value
+        if self._lately and (rules.repeat_penalty, rules.presence_penalty, rules.frequency_penalty) != (1.0, 0.0, 0.0):
+            seen = Counter(self._lately)
+            tokens, counts = np.array(list(seen), np.int64), np.array(list(seen.values()), np.float32)
+            some = logits[tokens]
+            some = np.where(some > 0, some / rules.repeat_penalty, some * rules.repeat_penalty)
+            logits[tokens] = some - counts * rules.frequency_penalty - rules.presence_penalty
+        return logits
+
+    def _throw(self, logits: Array) -> int:
+        """One token by chance, among those that no rule cuts."""
+        tokens = self._cut(logits)
+        raised = np.exp((logits[tokens] - logits[tokens].max()).astype(np.float64) / self._rules.temperature)
+        sums = raised.cumsum()
+        place = int(np.searchsorted(sums, self._dice.random() * sums[-1], side="right"))
+        return int(tokens[min(place, len(tokens) - 1)])
+
+    def _cut(self, logits: Array) -> Ids:
+        """The tokens left by top_k, typical_p, top_p and min_p, each of which cuts what the one before has left."""
+        rules = self._rules
+        tokens: Ids = np.flatnonzero(np.isfinite(logits))
+        if 0 < rules.top_k < len(tokens):
+            tokens = tokens[np.argpartition(-logits[tokens], rules.top_k - 1)[: rules.top_k]]
+        if rules.typical_p < 1:
+            chances = chances_of(logits, tokens)
+            information = -np.log(chances)
+            surprise = np.abs(information - (chances * information).sum())
+            tokens = keep_share(tokens, chances, np.argsort(surprise, kind="stable"), rules.typical_p)
+        if rules.top_p < 1:
+            chances = chances_of(logits, tokens)
+            tokens = keep_share(tokens, chances, np.argsort(-chances, kind="stable"), rules.top_p)
+        if rules.min_p > 0:
+            tokens = tokens[logits[tokens] >= logits[tokens].max() + np.log(rules.min_p)]
+        return tokens
+
+
+def chances_of(logits: Array, tokens: Ids) -> NDArray[np.float64]:
+    raised = np.exp((logits[tokens] - logits[tokens].max()).astype(np.float64))
+    chances: NDArray[np.float64] = raised / raised.sum()
+    return chances
+
+
+def keep_share(tokens: Ids, chances: NDArray[np.float64], order: Ids, share: float) -> Ids:
+    """The first tokens in an order whose chances add up to a share; one at least."""
+    count = int(np.searchsorted(chances[order].cumsum(), share)) + 1
+    return tokens[order[:count]]
+
+
+def likeliest(logits: Array, token: int, count: int) -> tuple[Likely, list[Likely]]:
+    """How likely a token was, and the `count` likeliest ones, the best first."""
+    wide = logits.astype(np.float64)
+    scale = wide.max()
+    logs = wide - scale - np.log(np.exp(wide - scale).sum())
+    count = min(count, len(logs))
+    best = np.argpartition(-logs, count - 1)[:count] if count else np.array([], np.int64)
+    best = best[np.argsort(-logs[best], kind="stable")]
+    return Likely(token, float(logs[token])), [Likely(int(each), float(logs[each])) for each in best]

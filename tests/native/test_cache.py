@@ -1,0 +1,136 @@
+"""The prefix cache: what is found again, what leaves, and what a restart or a damaged file does."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ossian.native.block_files import BlockFiles
+from ossian.native.cache import BLOCK_TOKENS, CacheFull, Lease, PrefixCache
+from ossian.native.weights import Shape
+
+SHAPE = Shape(2, 64, 2, 1, 32, 2, 1, 64, 1000, 128, 4096, 1e-5, 1e4, 1.0, 4096)
+BLOCK_BYTES = 2 * 2 * 32 * BLOCK_TOKENS * 2  # layers, keys and values, head, positions, bytes
+MODEL = b"model"
+
+
+def prompt(length: int, changed: int | None = None) -> list[int]:
+    tokens = [i % 997 for i in range(length)]
+    if changed is not None:
+        tokens[changed] = 999
+    return tokens
+
+
+def read(cache: PrefixCache, tokens: list[int], mark: int = 1) -> Lease:
+    """Read a whole prompt as an engine does, and write `mark` where its numbers would be."""
+    lease = cache.start(tokens)
+    cache.make_room(lease, len(tokens) - lease.known)
+    for block in lease.blocks[lease.known // BLOCK_TOKENS :]:
+        cache.numbers.keys[block], cache.numbers.values[block] = mark, mark + 1
+    cache.add(lease, tokens[lease.known :])
+    return lease
+
+
+def test_a_known_beginning_is_found_by_whoever_sends_it() -> None:
+    cache = PrefixCache(SHAPE, 16, MODEL)
+    first = read(cache, prompt(300))
+    assert (first.known, len(first.blocks)) == (0, 5)
+    beside = read(cache, prompt(300))  # while the first still holds its blocks
+    assert (beside.known, beside.blocks[:4]) == (256, first.blocks[:4])
+    cache.release(first)
+    cache.release(beside)
+    assert read(cache, prompt(500)).known == 256
+
+
+def test_a_change_costs_only_what_follows_it() -> None:
+    cache = PrefixCache(SHAPE, 200, MODEL)
+    cache.release(read(cache, prompt(6000)))
+    known = cache.start(prompt(6000, changed=3000)).known
+    assert 6000 - known <= 3064 and known <= 3000
+
+
+def test_the_last_token_is_always_left_to_be_read() -> None:
+    cache = PrefixCache(SHAPE, 16, MODEL)
+    cache.release(read(cache, prompt(128)))
+    assert cache.start(prompt(128)).known == 64
+    assert cache.start(prompt(129)).known == 128
+
+
+def test_another_model_shares_nothing() -> None:
+    cache = PrefixCache(SHAPE, 16, MODEL)
+    cache.release(read(cache, prompt(200)))
+    cache._model = b"other"
+    assert cache.start(prompt(200)).known == 0
+
+
+def test_the_least_recently_used_leave_from_their_end_and_what_is_held_stays() -> None:
+    cache = PrefixCache(SHAPE, 6, MODEL)
+    held = read(cache, [1] * 70)
+    for first in (2, 3):
+        cache.release(read(cache, [first] * 129))
+    assert (cache.start([3] * 129).known, cache.start([2] * 129).known) == (128, 64)
+    assert np.all(cache.numbers.keys[held.blocks[0]] == 1)
+    with pytest.raises(CacheFull):
+        read(cache, prompt(400))
+
+
+def test_blocks_come_back_after_a_restart(tmp_path: Path) -> None:
+    files = BlockFiles(tmp_path / "kv", 1 << 20)
+    cache = PrefixCache(SHAPE, 16, MODEL, files)
+    cache.release(read(cache, prompt(300), mark=7))
+    files.close()
+    again = PrefixCache(SHAPE, 16, MODEL, BlockFiles(tmp_path / "kv", 1 << 20))
+    lease = again.start(prompt(300))
+    assert lease.known == 256
+    assert np.all(again.numbers.keys[lease.blocks] == 7) and np.all(again.numbers.values[lease.blocks] == 8)
+    assert (tmp_path / "kv").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "longer", "foreign"])
+def test_a_damaged_block_is_dropped_and_never_used(tmp_path: Path, damage: str) -> None:
+    files = BlockFiles(tmp_path, 1 << 20)
+    cache = PrefixCache(SHAPE, 16, MODEL, files)
+    cache.release(read(cache, prompt(100)))
+    files.close()
+    (path,) = tmp_path.glob("*.kv")
+    data = path.read_bytes()
+    path.write_bytes(
+        {
+            "flipped": data[:-9] + bytes([data[-9] ^ 1]) + data[-8:],
+            "cut": data[:-1],
+            "empty": b"",
+            "longer": data + b"x",
+            "foreign": b"X" + data[1:],
+        }[damage]
+    )
+    assert PrefixCache(SHAPE, 16, MODEL, BlockFiles(tmp_path, 1 << 20)).start(prompt(100)).known == 0
+    assert not path.exists()
+
+
+def test_the_folder_keeps_to_its_bound(tmp_path: Path) -> None:
+    files = BlockFiles(tmp_path, 10 * BLOCK_BYTES)
+    keys = np.zeros(BLOCK_BYTES // 4, np.uint16)
+    for name in range(25):
+        files.save(name.to_bytes(16, "big"), keys, keys)
+    files.close()
+    left = sorted(tmp_path.glob("*.kv"))
+    assert sum(path.stat().st_size for path in left) <= 10 * BLOCK_BYTES
+    assert left[-1].stem == (24).to_bytes(16, "big").hex()
+
+
+def test_a_write_that_was_cut_off_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "half.part").write_bytes(b"x")
+    BlockFiles(tmp_path, 1 << 20)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix" or not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_costs_no_answer(tmp_path: Path) -> None:
+    files = BlockFiles(tmp_path, 1 << 20)
+    name = (1).to_bytes(16, "big")
+    (tmp_path / f"{name.hex()}.part").symlink_to("/dev/full")
+    cache = np.zeros(64, np.uint16)
+    files.save(name, cache, cache)
+    files.close()
+    assert not list(tmp_path.glob("*.kv"))
