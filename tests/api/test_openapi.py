@@ -7,6 +7,7 @@ from openapi_spec_validator import validate
 
 from ossian.api.answers import ANSWERS, all_shapes
 from ossian.api.app import ROUTES
+from ossian.api.glossary import GLOSSARY
 from ossian.api.openapi import describe, find_examples
 from ossian.api.schemas import error_schema, write_definitions
 
@@ -60,6 +61,8 @@ def test_every_field_of_a_body_has_a_sentence():
     fields = [(name, field, told) for name in asked for field, told in SHAPES[name].get("properties", {}).items()]
     silent = [f"{name}.{field}" for name, field, told in fields if not told.get("description")]
     assert silent == [], "write them in glossary.py"
+    known = {name for shape, field, _ in fields for name in (field, f"{shape}.{field}")}
+    assert set(GLOSSARY) <= known, "of fields that are no more"
 
 
 def test_what_a_route_that_streams_answers_has_both_content_types():
