@@ -25,6 +25,7 @@ SHARES = {"topic": 0.62, "question": 0.08, "tool": 0.17, "passage": 0.12, "copy"
 PLAIN_KINDS = ("question", "passage", "copy")  # those that need no tools
 SYSTEM_PARTS, BARE_SHARE = 5, 0.7
 ALONE_SHARE = 0.45
+FOR_CACHE_SHARE = 0.5
 EARLIER_TURNS = 3
 HELD_OUT_CASES = 100
 
@@ -53,7 +54,8 @@ class Mixer:
             if kind == "topic":
                 yield kind, write_parts(talk)[SYSTEM_PARTS * (self.rng.random() < BARE_SHARE) :]
                 continue
-            yield kind, write_parts(talk if talk.tools or self.rng.random() < ALONE_SHARE else self.after_others(talk))
+            whole = talk if talk.tools or self.rng.random() < ALONE_SHARE else self.after_others(talk)
+            yield kind, write_parts(whole, for_cache=self.rng.random() < FOR_CACHE_SHARE)
 
     def after_others(self, talk: Conversation) -> Conversation:
         """The same question as the last of several, so that one system message serves many answers."""

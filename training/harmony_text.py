@@ -77,14 +77,18 @@ class Conversation:
     tools: tuple[Tool, ...] = ()
 
 
-def write_parts(talk: Conversation) -> list[Part]:
-    """Write the whole conversation, prompt and answer."""
-    parts = write_plain("system", write_system(talk))
+def write_parts(talk: Conversation, *, for_cache: bool = False) -> list[Part]:
+    """Write the whole conversation, prompt and answer, in either order of ossian.harmony.render."""
+    for_cache = for_cache and bool(talk.instructions or talk.tools)
+    date = f"Current date: {talk.date}"
+    parts = write_plain("system", write_system(talk, "" if for_cache else date))
     if talk.instructions or talk.tools:
-        parts += write_plain("developer", write_developer(talk))
+        sections = write_sections(talk)
+        parts += write_plain("developer", "\n\n".join([*sections[::-1], date] if for_cache else sections))
     before: Message | None = None
     for message in talk.messages:
-        parts += write_message(message, before)
+        written = Call(message.name, message.arguments) if for_cache and isinstance(message, OldCall) else message
+        parts += write_message(written, before)
         before = message
     return parts
 
@@ -93,11 +97,11 @@ def write_plain(role: str, text: str) -> list[Part]:
     return read_only("<|start|>", role, "<|message|>", text, "<|end|>")
 
 
-def write_system(talk: Conversation) -> str:
+def write_system(talk: Conversation, date: str) -> str:
     lines = [
         "You are ChatGPT, a large language model trained by OpenAI.",
         "Knowledge cutoff: 2024-06",
-        f"Current date: {talk.date}",
+        *filter(None, [date]),
         "",
         f"Reasoning: {talk.reasoning}",
         "",
@@ -106,14 +110,15 @@ def write_system(talk: Conversation) -> str:
     return "\n".join([*lines, TOOLS_CHANNEL] if talk.tools else lines)
 
 
-def write_developer(talk: Conversation) -> str:
+def write_sections(talk: Conversation) -> list[str]:
+    """Instructions, then tools, as far as there are any."""
     sections = []
     if talk.instructions:
         sections.append(f"# Instructions\n\n{talk.instructions}")
     if talk.tools:
         types = "".join(f"{write_tool(tool)}\n\n" for tool in talk.tools)
         sections.append(f"# Tools\n\n## functions\n\nnamespace functions {{\n\n{types}}} // namespace functions")
-    return "\n\n".join(sections)
+    return sections
 
 
 def write_tool(tool: Tool) -> str:
