@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from statistics import median
 
 from ossian.bench.contenders import Contender
 from ossian.bench.floors import Rates, measure_rates, work_of
-from ossian.bench.measures import LOADING, VISITS, WARM_UP, Measure, Started, Visit
+from ossian.bench.measures import LOADING, TOGETHER, VISITS, WARM_UP, Measure, Started, Visit
 from ossian.bench.report import Report, Row, figure_text
 from ossian.engines.memory import context_for, free_memory, needed_memory, total_memory
 from ossian.engines.runner import Runner
@@ -139,12 +139,22 @@ class _Run:
             for measure in measures.values()
             if measure.title in self.figures
         ]
-        loading = Row("loading", LOADING, "s", False, self.figures[LOADING], None)
-        return Report(plan.model, plan.contenders, plan.rounds, plan.threads, self.at_once, rates, (*rows, loading))
+        rows += compare_callers({row.name: row for row in rows})
+        rows.append(Row("loading", LOADING, "s", False, self.figures[LOADING], None))
+        return Report(plan.model, plan.contenders, plan.rounds, plan.threads, self.at_once, rates, rows)
 
     def _row(self, measure: Measure, floor: float | None) -> Row:
         figures = self.figures[measure.title]
         return Row(measure.name, measure.title, measure.unit, measure.more_is_better, figures, floor)
+
+
+def compare_callers(rows: Mapping[str, Row]) -> list[Row]:
+    """How many times as much many callers get together as one alone, where both were measured."""
+    one, many = rows.get("write-1"), rows.get(f"write-{TOGETHER}")
+    if not one or not many or not one.floor or not many.floor:
+        return []
+    figures = {engine: [median(many.figures[engine]) / median(one.figures[engine])] for engine in many.figures}
+    return [Row("together", f"{many.title}, against one", "times", True, figures, many.floor / one.floor)]
 
 
 def middle(rates: Sequence[Rates]) -> Rates:
