@@ -21,6 +21,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def rounded(value: object) -> object:
+    """A number as the file keeps it."""
+    return float(np.float32(value)) if type(value) is float else value
+
+
 def write_hollow(path: Path, shape: str) -> Path:
     """A file that says all of itself and has no weights: sparse, so gigabytes of them take no room."""
     tensors = place(SHAPES[shape])

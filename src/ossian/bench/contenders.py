@@ -9,7 +9,7 @@ from pathlib import Path
 from ossian.engines.runner import RunnerSpec
 from ossian.errors import BadRequest
 from ossian.native.instruction_sets import KernelsMissing, load_kernels
-from ossian.native.weights import ARCHITECTURES
+from ossian.native.weights import NotForUs, open_weights
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
@@ -84,11 +84,11 @@ def find_contender(name: str, model: ModelFile, settings: Settings) -> Contender
 
 
 def find_native(name: str, kernels: str, model: ModelFile) -> Contender:
-    """Our own engine, where its kernels run and the model is gpt-oss."""
+    """Our own engine, where its kernels run and it can run the model."""
     try:
-        load_kernels(kernels)
+        open_weights(model.path, load_kernels(kernels))
     except KernelsMissing as missing:
         raise Missing(f"{missing}.") from missing
-    if model.architecture not in ARCHITECTURES:
-        raise Missing(f"our own engine runs gpt-oss, and {model.name} is {model.architecture}.")
+    except NotForUs as refusal:
+        raise Missing(f"{refusal.message}.") from refusal
     return Contender(name, kernels=kernels)
