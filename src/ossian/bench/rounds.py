@@ -151,10 +151,10 @@ class _Run:
 def compare_callers(rows: Mapping[str, Row]) -> list[Row]:
     """How many times as much many callers get together as one alone, where both were measured."""
     one, many = rows.get("write-1"), rows.get(f"write-{TOGETHER}")
-    if not one or not many or not one.floor or not many.floor:
+    if not one or not many:
         return []
     figures = {engine: [median(many.figures[engine]) / median(one.figures[engine])] for engine in many.figures}
-    return [Row("together", f"{many.title}, against one", "times", True, figures, many.floor / one.floor)]
+    return [Row("together", f"{many.title}, against one", "times", True, figures, None)]
 
 
 def middle(rates: Sequence[Rates]) -> Rates:
