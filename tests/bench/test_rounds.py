@@ -1,13 +1,17 @@
 """Rounds: what is measured in which, by a real engine on a very small model."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
-from ossian.bench.contenders import WHEEL, Contender, choose_contenders
+from ossian.bench import rounds
+from ossian.bench.contenders import NATIVE, WHEEL, Contender, choose_contenders, find_contender
 from ossian.bench.measures import NAMES, Started
 from ossian.bench.rounds import Plan, choose_visits, repeated, run
 from ossian.bench.synthetic import SHAPES, write_synthetic
+from ossian.engines.runner import Runner
 from ossian.native.instruction_sets import KernelsMissing, load_kernels
 from ossian.settings import Settings
 from ossian.store.catalogue import DEMO, ModelFile, read_model
@@ -18,6 +22,16 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
     path = tmp_path_factory.mktemp("rounds") / "tiny.gguf"
     write_synthetic(path, SHAPES["tiny"])
     return read_model("tiny", path)
+
+
+@pytest.fixture
+def ours() -> str:
+    """Our own engine, where it can run."""
+    try:
+        load_kernels()
+    except KernelsMissing as error:
+        pytest.skip(str(error))
+    return NATIVE
 
 
 def plan_for(model: ModelFile, folder: Path, *names: str, engine: str, rounds: int = 1) -> Plan:
@@ -41,11 +55,7 @@ def test_what_does_not_fit_into_the_context_is_left_out():
     assert [visit.context for visit in visits] == [4_096, 1_024]
 
 
-async def test_prompts_are_new_in_every_round_and_cached_only_where_that_is_measured(tiny, tmp_path, monkeypatch):
-    try:
-        load_kernels()
-    except KernelsMissing as error:
-        pytest.skip(str(error))
+async def test_prompts_are_new_in_every_round_and_cached_only_where_that_is_measured(tiny, tmp_path, monkeypatch, ours):
     read: list[tuple[int, int]] = []
     ask = Started.ask
 
@@ -55,7 +65,7 @@ async def test_prompts_are_new_in_every_round_and_cached_only_where_that_is_meas
         return seconds, timings
 
     monkeypatch.setattr(Started, "ask", ask_and_note)
-    plan = plan_for(tiny, tmp_path, "read-512", "restart", engine="native", rounds=2)
+    plan = plan_for(tiny, tmp_path, "read-512", "restart", engine=ours, rounds=2)
     report = await run(plan, lambda text: None)
     first_round = [(128, 0), (512, 0), (10_000, 0), (10_000, 9_984)]
     assert read == [*first_round, (128, 0), (512, 0)]
@@ -79,3 +89,28 @@ def test_a_named_llama_server_joins(tiny, tmp_path):
     assert Contender("llama-server", program=program) in found
     assert Contender("llama.cpp") in found
     assert not [reason for reason in reasons if "llama-server" in reason]
+
+
+async def test_engines_that_do_not_fit_together_take_turns(tiny, tmp_path, monkeypatch, ours):
+    said: list[tuple[str, int]] = []
+
+    def note(text: str) -> None:
+        engine, _, title = text.strip().partition(": ")
+        if title.startswith("reading"):
+            said.append((engine, len(psutil.Process().children())))
+
+    monkeypatch.setattr(rounds, "fit_at_once", lambda model, engines: False)
+    plan = plan_for(tiny, tmp_path, "read-512", engine=ours, rounds=2)
+    plan = replace(plan, contenders=[Contender(ours), Contender(WHEEL)])
+    report = await run(plan, note)
+    assert said == [(ours, 1), (WHEEL, 1), (WHEEL, 1), (ours, 1)]
+    assert not report.at_once
+
+
+async def test_our_engine_can_be_held_to_an_instruction_set(tiny, tmp_path, ours):
+    engine, folder = find_contender("native:avx2", tiny, Settings()), tmp_path / "cache"
+    runner = await Runner(engine.spec(tiny.path, context=512, parallel=1, threads=1, cache=folder), 60).start()
+    mapped = {Path(region.path).name.partition(".")[0] for region in psutil.Process(runner.pid).memory_maps()}
+    await runner.close()
+    assert "_avx2" in mapped
+    assert not {"_avx512", "_avxvnni"} & mapped

@@ -1,6 +1,7 @@
 """`ossian bench`: real engines, measured on very small models. That figures come, never how large they are."""
 
 import json
+import shutil
 import signal
 
 import psutil
@@ -123,3 +124,23 @@ def test_a_model_of_this_machine_is_chosen_where_none_is_named(tell, home):
     told = tell("bench", "--only", "write-1", "--engine", "llama.cpp", "--repeat", "1", "--markdown")
     assert "demo" not in told.talk
     assert "\n- random" in told.data
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(tell, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(20 * 10**9, 12 * 10**9, 8 * 10**9)
+    )
+    path = tmp_path / "models" / "big.gguf"
+    told = tell("bench", "--synthetic", str(path))
+    assert (told.status, told.data) == (1, "")
+    assert told.talk == (f"Error: {path} would take 12 GB, and 8.0 GB are free.\nName a place on another disk.\n")
+    assert not path.parent.exists()
+
+
+def test_a_person_at_a_terminal_is_asked_before_the_file_is_written(terminal, tmp_path):
+    path = tmp_path / "tiny.gguf"
+    here = terminal("bench", "--synthetic", str(path), "--shape", "tiny")
+    here.expect("Write it?")
+    here.type("n\n")
+    assert here.process.wait(PATIENCE_SECONDS) == 1
+    assert not [*tmp_path.glob("*.gguf*")]
