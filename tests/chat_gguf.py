@@ -1,14 +1,12 @@
 """GGUF files of the families that bring a template of their own, with random weights of a few hundred kilobytes."""
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import gguf
 import numpy as np
 
-SYNTHETIC = Path(__file__).parents[1] / "benchmarks" / "synthetic.py"
+from ossian.bench.synthetic import byte_alphabet
+
 LAYERS, WIDTH, HEADS, HEAD_SIZE, INNER = 2, 64, 4, 16, 128
 
 # Written for these tests, in the manner of the families they are named for.
@@ -122,18 +120,8 @@ WORDS = ("<think>", "</think>", "<tool_call>", "</tool_call>")
 """Tokens of their own that are text all the same, as Qwen3 has them."""
 
 
-def synthetic() -> ModuleType:
-    """The benchmarks' writer of random models, which is no package."""
-    if "synthetic" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("synthetic", SYNTHETIC)
-        assert spec is not None and spec.loader is not None
-        sys.modules["synthetic"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["synthetic"])
-    return sys.modules["synthetic"]
-
-
 def tokens() -> list[str]:
-    return [*synthetic().byte_alphabet(), *WORDS, *SPECIALS]
+    return [*byte_alphabet(), *WORDS, *SPECIALS]
 
 
 def token(text: str) -> int:

@@ -13,6 +13,7 @@ ROW = (
     ("store",),
     ("native",),
     ("engines",),
+    ("bench",),
     ("rag",),
     ("answer",),
     ("api",),

@@ -1,4 +1,4 @@
-"""The command line: the table of all commands. Everything but `serve` and `doctor` goes over HTTP."""
+"""The command line: the table of all commands. Everything but `serve`, `doctor` and `bench` goes over HTTP."""
 
 import sys
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from io import TextIOWrapper
 import typer
 
 from ossian import __version__
+from ossian.cli.bench import bench_command
 from ossian.cli.create import copy_command, create_command, push_command, remove_command
 from ossian.cli.doctor import doctor_command
 from ossian.cli.models import list_command, ps_command, pull_command, show_command, stop_command
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": show_command,
     "stop": stop_command,
     "doctor": doctor_command,
+    "bench": bench_command,
 }
 HIDDEN = ("ls",)
 

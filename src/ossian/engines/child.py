@@ -81,6 +81,7 @@ def serve_natively(spec: dict[str, Any]) -> None:
             context=spec["context"],
             together=spec["parallel"],
             threads=spec["threads"],
+            kernels=spec["kernels"],
             cache=Path(spec["cache"]) if spec["cache"] else None,
             cache_bytes=spec["cache_bytes"],
         )

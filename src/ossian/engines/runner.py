@@ -49,6 +49,7 @@ class RunnerSpec:
 
     template: conversations go through the chat template in the file
     native: our own engine, which keeps what it has read in `cache`, up to `cache_bytes`; else llama.cpp's.
+    kernels: the instruction set of our own engine; empty: the best this processor has
     """
 
     model: Path
@@ -60,6 +61,7 @@ class RunnerSpec:
     template: bool = False
     program: Path | None = None
     native: bool = False
+    kernels: str = ""
     cache: Path | None = None
     cache_bytes: int = 0
 
@@ -237,6 +239,7 @@ class Runner:
             "template": self.spec.template,
             "program": str(self.spec.program) if self.spec.program else "",
             "native": self.spec.native,
+            "kernels": self.spec.kernels,
             "cache": str(self.spec.cache) if self.spec.cache else "",
             "cache_bytes": self.spec.cache_bytes,
         }
