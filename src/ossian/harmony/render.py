@@ -92,7 +92,8 @@ def choose_opening(request: ChatRequest) -> Opening:
 
 def write_prompt(request: ChatRequest, today: datetime.date) -> Iterator[Piece]:
     prefill = find_prefill(request)
-    yield from write_message("system", write_system(request, today))
+    if not request.past:  # it begins with the system message
+        yield from write_message("system", write_system(request, today))
     if developer := write_developer(request):
         yield from write_message("developer", developer)
     yield from write_history(request.messages[:-1] if prefill else request.messages, tool_names(request.tools))
