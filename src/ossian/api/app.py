@@ -30,7 +30,7 @@ from ossian.api import (
     vectors,
 )
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import ANTHROPIC, OPENAI, RESPONSES, error_response
+from ossian.api.dialects import ANTHROPIC, COMPLETIONS, OPENAI, RESPONSES, error_response
 from ossian.api.guard import Guard, check_admin
 from ossian.api.metrics import Counted
 from ossian.api.openapi import describe
@@ -72,7 +72,7 @@ ROUTES = (
     Route("POST", "/api/chat", ollama.chat, body=OllamaChat),
     Route("POST", "/api/chat/completions", openai.chat, OPENAI, OpenAIChat),
     Route("POST", "/v1/chat/completions", openai.chat, OPENAI, OpenAIChat),
-    Route("POST", "/v1/completions", completions.complete, OPENAI, OpenAICompletion),
+    Route("POST", "/v1/completions", completions.complete, COMPLETIONS, OpenAICompletion),
     Route("GET", "/v1/models", openai.models, OPENAI),
     Route("GET", "/v1/models/{model:path}", openai.model, OPENAI),
     Route("POST", "/v1/messages", anthropic.messages, ANTHROPIC, AnthropicChat),

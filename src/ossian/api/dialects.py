@@ -4,7 +4,8 @@ import json
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -57,14 +58,15 @@ def write_ollama_error(error: OssianError) -> dict[str, Any]:
     return {"error": str(error)}
 
 
-def write_openai_error(error: OssianError) -> dict[str, Any]:
+def write_openai_error(error: OssianError, prompt: str = "messages") -> dict[str, Any]:
+    """OpenAI's envelope; `prompt` is the field that holds what a model reads."""
     kind = "api_error" if error.status >= 500 else "invalid_request_error"
     code = param = None
     match error:
         case ModelNotFound():
             kind, code, param = "not_found_error", "model_not_found", "model"
         case ContextTooLong():
-            code, param = "context_length_exceeded", "messages"
+            code, param = "context_length_exceeded", error.field or prompt
         case Refusal():
             code, param = error.code, error.param
     return {"error": {"message": str(error), "type": kind, "param": param, "code": code}}
@@ -89,8 +91,11 @@ OPENAI = Dialect(
     end=b"data: [DONE]\n\n",
     comment=b": keep-alive\n\n",
 )
+COMPLETIONS = replace(OPENAI, write_error=partial(write_openai_error, prompt="prompt"))
 ANTHROPIC = Dialect(write_anthropic_error, "text/event-stream", frame_by_type, comment=frame_by_type(PING))
-RESPONSES = Dialect(write_openai_error, "text/event-stream", frame_by_type, comment=OPENAI.comment)
+RESPONSES = Dialect(
+    partial(write_openai_error, prompt="input"), "text/event-stream", frame_by_type, comment=OPENAI.comment
+)
 """OpenAI's newer streams: events have names, and the last of them is the end."""
 
 
