@@ -8,6 +8,7 @@ from test_local import events_of, text_of
 
 from ossian.chat import ChatRequest, CompletionRequest, Done, Message, Sampling
 from ossian.engines.local import LocalModel
+from ossian.native.cache import BLOCK_TOKENS
 
 HELLO = (Message("system", "Be kind."), Message("user", "hello"))
 SAID = 'a\U0001f389é" b'
@@ -38,7 +39,7 @@ async def test_a_conversation_goes_on_from_its_tokens(model: LocalModel, bound: 
     again = await done_of(
         model, replace(ASKED, messages=(Message("user", "and now?"),), past=first.tokens, max_tokens=bound)
     )
-    assert again.usage.cached_tokens >= len(first.tokens) - 2
+    assert again.usage.cached_tokens >= (len(first.tokens) - 2) // BLOCK_TOKENS * BLOCK_TOKENS
     text = await model.detokenize(again.tokens)
     assert text.count("<|start|>system") == text.count("Be kind.") == 1
     ended = await model.detokenize(first.tokens)

@@ -26,6 +26,8 @@ async def generate(request: Request) -> Response:
     body = await read_body(request, OllamaGenerate)
     check_request(body)
     file = desk.find(body.model)
+    if body.images:
+        raise NotSupported(body.model, "images")
     reply = OllamaReply(body.model, generate_words)
     if not body.prompt and not body.suffix:
         return load_or_unload(desk, body, file, reply, "generate")
@@ -56,8 +58,6 @@ def refuse_unserved(body: OllamaGenerate, file: ModelFile) -> None:
         raise BadRequest("suffix does not go together with system, template, context or format")
     if body.context and not (file.is_gpt_oss or body.template):
         raise BadRequest("context is served for gpt-oss only; send the conversation to /api/chat instead")
-    if body.images:
-        raise NotSupported(body.model, "images")
     if body.think and (body.raw or body.suffix or body.template):
         raise BadRequest("think is not supported with raw, suffix or template: there is no place for thinking")
 

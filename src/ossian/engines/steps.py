@@ -38,14 +38,15 @@ class Timings:
 
 
 def read_line(line: str) -> dict[str, Any] | None:
-    """What one line of an event stream says; blank lines and the mark of its end are None. Raises ModelFailed."""
-    if line.startswith("error: "):
-        raise ModelFailed(f"the engine failed: {read_error(line.removeprefix('error: ').encode())}.")
-    if not line.startswith("data: {"):
+    """What one line of an event stream says; blank lines and the mark of its end are None. Raises what it refuses."""
+    kind, _, text = line.partition(": ")
+    if kind == "error":
+        raise read_refusal(text.encode())
+    if kind != "data" or not text.startswith("{"):
         return None
-    data: dict[str, Any] = json.loads(line.removeprefix("data: "))
+    data: dict[str, Any] = json.loads(text)
     if "error" in data:
-        raise ModelFailed(f"the engine failed: {read_error(line.removeprefix('data: ').encode())}.")
+        raise read_refusal(text.encode())
     return data
 
 
@@ -86,7 +87,7 @@ def read_refusal(body: bytes) -> OssianError:
         return SchemaNotSupported(f"the engine cannot read it ({reason.removeprefix(NO_PARSER)})")
     if kind == "invalid_request_error":
         return BadRequest(f"the model's chat template, or the engine, refuses this: {read_exception(reason)}.")
-    return ModelFailed(f"the engine refused: {reason}.")
+    return ModelFailed(f"the engine failed: {reason}.")
 
 
 def read_exception(reason: str) -> str:

@@ -25,12 +25,16 @@ class Transcript:
         """The tokens.
 
         llama.cpp streams only the last token of a character that takes several; so what may hold such a character
-        is tokenised again.
+        is tokenised again. Our own engine, which does not count, streams every one.
         """
         written: list[int] = []
-        for is_whole, pieces in groupby(self._pieces, lambda piece: piece.text.isascii() and piece.token >= 0):
+        for is_whole, pieces in groupby(self._pieces, is_streamed_whole):
             if is_whole:
                 written += [piece.token for piece in pieces]
             else:
                 written += await tokenize("".join(piece.text for piece in pieces))
         return (*self._prompt, *written)
+
+
+def is_streamed_whole(piece: Piece) -> bool:
+    return piece.token >= 0 and (piece.written == 0 or piece.text.isascii())
