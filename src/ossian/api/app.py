@@ -27,10 +27,11 @@ from ossian.api import (
     rerank,
     responses,
     tokens,
+    v1_models,
     vectors,
 )
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import ANTHROPIC, COMPLETIONS, OPENAI, RESPONSES, error_response
+from ossian.api.dialects import ANTHROPIC, COMPLETIONS, OPENAI, RESPONSES, error_response, is_anthropics
 from ossian.api.guard import Guard, check_admin
 from ossian.api.metrics import Counted
 from ossian.api.openapi import describe
@@ -73,8 +74,8 @@ ROUTES = (
     Route("POST", "/api/chat/completions", openai.chat, OPENAI, OpenAIChat),
     Route("POST", "/v1/chat/completions", openai.chat, OPENAI, OpenAIChat),
     Route("POST", "/v1/completions", completions.complete, COMPLETIONS, OpenAICompletion),
-    Route("GET", "/v1/models", openai.models, OPENAI),
-    Route("GET", "/v1/models/{model:path}", openai.model, OPENAI),
+    Route("GET", "/v1/models", v1_models.models, OPENAI, anthropics=ANTHROPIC),
+    Route("GET", "/v1/models/{model:path}", v1_models.model, OPENAI, anthropics=ANTHROPIC),
     Route("POST", "/v1/messages", anthropic.messages, ANTHROPIC, AnthropicChat),
     Route("POST", "/v1/messages/count_tokens", anthropic.count_tokens, ANTHROPIC, AnthropicPrompt),
     Route("POST", "/v1/responses", responses.create, RESPONSES, ResponsesCreate),
@@ -144,7 +145,8 @@ def add_route(app: FastAPI, route: Route) -> None:
         except ClientDisconnect:
             return Response(status_code=CLIENT_CLOSED_REQUEST)
         except Exception as error:
-            return error_response(error, route.dialect)
+            theirs = route.anthropics if is_anthropics(request.headers) else None
+            return error_response(error, theirs or route.dialect)
 
     methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
     app.add_api_route(route.path, endpoint, methods=methods, response_model=None)

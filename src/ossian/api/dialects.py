@@ -3,7 +3,7 @@
 import json
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -99,9 +99,14 @@ RESPONSES = Dialect(
 """OpenAI's newer streams: events have names, and the last of them is the end."""
 
 
-def dialect_of(path: str) -> Dialect:
+def is_anthropics(headers: Mapping[str, str]) -> bool:
+    """Whether a client of Anthropic calls: all of them say which version of its API they speak."""
+    return "anthropic-version" in headers
+
+
+def dialect_of(path: str, headers: Mapping[str, str]) -> Dialect:
     """The dialect that a path is spoken in, known before any route is."""
-    if path.startswith("/v1/messages"):
+    if path.startswith("/v1/messages") or (path.startswith("/v1/models") and is_anthropics(headers)):
         return ANTHROPIC
     return OPENAI if path.startswith("/v1/") or path in ("/api/chat/completions", "/rerank", "/infill") else OLLAMA
 

@@ -1,4 +1,4 @@
-"""OpenAI's door: /v1/chat/completions and /v1/models."""
+"""OpenAI's door: /v1/chat/completions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, reseed
-from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import OPENAI, json_response
+from ossian.api.desk import desk_of
+from ossian.api.dialects import OPENAI
 from ossian.api.logprobs import read_top_logprobs
-from ossian.api.ollama_models import COPILOT_AGENT, most_output
+from ossian.api.ollama_models import COPILOT_AGENT
 from ossian.api.openai_reply import OpenAIReply
 from ossian.api.options import Options, read_options, read_think, with_options
 from ossian.api.shapes import read_body
@@ -53,30 +53,6 @@ async def chat(request: Request) -> Response:
         in_copilot=request.headers.get("user-agent", "").startswith(COPILOT_AGENT),
     )
     return desk.respond(answer_in_turn(desk, file, choices), reply, OPENAI, body.stream)
-
-
-async def models(request: Request) -> Response:
-    """The models on this disk."""
-    desk = desk_of(request)
-    return json_response({"object": "list", "data": [write_model(file, desk) for file in desk.models()]})
-
-
-async def model(request: Request) -> Response:
-    """One model."""
-    desk = desk_of(request)
-    return json_response(write_model(desk.find(request.path_params["model"]), desk))
-
-
-def write_model(file: ModelFile, desk: Desk) -> dict[str, Any]:
-    context = desk.context_of(file)
-    return {
-        "id": file.name,
-        "object": "model",
-        "created": int(file.modified_at.timestamp()),
-        "owned_by": "library",
-        "context_length": context,
-        "max_output_tokens": most_output(context),
-    }
 
 
 def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:

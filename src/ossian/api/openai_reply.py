@@ -123,4 +123,5 @@ def write_usage(*choices: Usage) -> Words:
         "completion_tokens": written,
         "total_tokens": prompt + written,
         "prompt_tokens_details": {"cached_tokens": choices[0].cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": sum(usage.thinking_tokens for usage in choices)},
     }

@@ -36,11 +36,16 @@ class CachedShape(TypedDict):
     cached_tokens: int
 
 
+class ThoughtShape(TypedDict):
+    reasoning_tokens: int
+
+
 class OpenAIUsage(TypedDict):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
     prompt_tokens_details: CachedShape
+    completion_tokens_details: ThoughtShape
 
 
 class OpenAICalledFunction(TypedDict):

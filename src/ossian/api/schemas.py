@@ -89,6 +89,8 @@ def refer(shape: Any) -> Words:
 
 
 def answer_schema(said: Said) -> Words:
+    if said.anthropics is not None:
+        return {"anyOf": [refer(said.shape), refer(said.anthropics)]}
     if said.shape is not None:
         return refer(said.shape)
     return {"type": "object" if said.media_type == JSON else "string"}
