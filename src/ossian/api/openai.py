@@ -10,6 +10,7 @@ from starlette.responses import Response
 from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, reseed
 from ossian.api.desk import desk_of
 from ossian.api.dialects import OPENAI
+from ossian.api.functions import as_tools, offers_functions, read_function_choice, read_past_call, read_result
 from ossian.api.logprobs import read_top_logprobs
 from ossian.api.ollama_models import COPILOT_AGENT
 from ossian.api.openai_reply import OpenAIReply
@@ -49,6 +50,7 @@ async def chat(request: Request) -> Response:
     reply = OpenAIReply(
         body.model,
         choices=body.n,
+        as_functions=offers_functions(body),
         include_usage=body.stream_options.include_usage,
         in_copilot=request.headers.get("user-agent", "").startswith(COPILOT_AGENT),
     )
@@ -62,7 +64,7 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
     if not body.messages:
         raise BadRequest("[] is too short - 'messages'")
     messages = [read_message(shape, index, body.model) for index, shape in enumerate(body.messages)]
-    tools = read_tools(body.tools, file)
+    tools, choice = read_offer(body, file)
     think, reasoning = read_think(read_effort(body), body.model, file)
     options = read_all_options(body, file)
     bias = read_logit_bias(body.logit_bias, file.vocabulary)
@@ -73,8 +75,8 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
         reasoning=reasoning,
         think=think,
         format=read_response_format(body.response_format),
-        tool_choice=read_tool_choice(body.tool_choice, tools),
-        one_call=not body.parallel_tool_calls,
+        tool_choice=choice,
+        one_call=not body.parallel_tool_calls or offers_functions(body),
         top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
     )
     return with_options(request, replace(options, sampling=replace(options.sampling, logit_bias=bias)), body.keep_alive)
@@ -86,10 +88,16 @@ def refuse_unserved(body: OpenAIChat) -> None:
         raise BadRequest(f"n must be between 1 and {MOST_CHOICES}")
     if body.top_logprobs and not body.logprobs:
         raise BadRequest("top_logprobs needs logprobs to be true")
-    if body.functions:
-        raise BadRequest("functions is not supported: write tools, as OpenAI does since 2023")
     if body.modalities not in ([], ["text"]):
         raise BadRequest('modalities other than ["text"] are not supported')
+
+
+def read_offer(body: OpenAIChat, file: ModelFile) -> tuple[tuple[Tool, ...], ToolChoice]:
+    """The tools on offer, and whether one must be called."""
+    if offers_functions(body):
+        return read_tools(as_tools(body.functions), file), read_function_choice(body.function_call, body.functions)
+    tools = read_tools(body.tools, file)
+    return tools, read_tool_choice(body.tool_choice, tools)
 
 
 def read_tool_choice(choice: Any, tools: Sequence[Tool]) -> ToolChoice:
@@ -149,14 +157,17 @@ def read_response_format(shape: ResponseFormat | None) -> Any:
 def read_message(shape: OpenAIMessage, index: int, model: str) -> Message:
     thinking = read_thinking(shape)
     field = f"messages[{index}]"
+    if shape.role == "function":
+        return read_result(shape, read_content(shape.content, f"{field}.content", model), field)
+    calls = (*map(read_call, shape.tool_calls), *read_past_call(shape, field))
     role = read_role(shape.role, f"{field}.role")
-    if shape.content is None and not (role == "assistant" and (shape.tool_calls or thinking)):
+    if shape.content is None and not (role == "assistant" and (calls or thinking)):
         raise BadRequest(f"{field}.content is missing")
     return Message(
         role,
         read_content(shape.content, f"{field}.content", model),
         thinking=thinking if role == "assistant" else "",
-        calls=tuple(read_call(call) for call in shape.tool_calls),
+        calls=calls,
         call_id=shape.tool_call_id,
         name=shape.name if role == "tool" else "",
     )

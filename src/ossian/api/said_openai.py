@@ -66,6 +66,7 @@ class CompletedMessage(TypedDict):
     reasoning: NotRequired[str]
     reasoning_content: NotRequired[str]
     tool_calls: NotRequired[list[OpenAICalled]]
+    function_call: NotRequired[OpenAICalledFunction]
 
 
 class Likelihoods(TypedDict):

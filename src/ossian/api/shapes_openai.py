@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from ossian.api.kinds import Choice, Duration, Number, Options, Parts, Stop, Think, UnservedList
-from ossian.api.shapes import Shape, ToolShape, documented
+from ossian.api.kinds import Choice, Duration, Number, Options, Parts, Stop, Think
+from ossian.api.shapes import FunctionShape, Shape, ToolShape, documented
 
 WEATHER = {
     "type": "function",
@@ -36,6 +36,7 @@ class OpenAIMessage(Shape):
     thinking: Any = None
     cot_summary: Any = None
     tool_calls: list[OpenAICall] = Field(default_factory=list)
+    function_call: OpenAIFunction | None = None
     tool_call_id: str = ""
     name: str = ""
 
@@ -100,7 +101,8 @@ class OpenAIChat(Shape):
     logprobs: bool = False
     top_logprobs: int = 0
     logit_bias: dict[str, Any] = Field(default_factory=dict)
-    functions: UnservedList = Field(default_factory=list)
+    functions: list[FunctionShape] = Field(default_factory=list)
+    function_call: Choice = None
     modalities: list[str] = Field(default_factory=list)
     options: Options = Field(default_factory=dict)
     num_ctx: Number = None
