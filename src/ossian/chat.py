@@ -61,7 +61,11 @@ ToolChoice = Literal["auto", "none", "required"] | OnlyTool
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. None: the model's own default. `logit_bias` is added to logits, by token id."""
+    """How the next token is drawn. None: the model's own default.
+
+    logit_bias    added to logits, by token id
+    samplers      which of these means are used, and in which order, by llama.cpp's names for them
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -74,6 +78,7 @@ class Sampling:
     frequency_penalty: float | None = None
     seed: int | None = None
     logit_bias: Mapping[int, float] = field(default_factory=dict)
+    samplers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,10 @@ class ChatRequest:
 class CompletionRequest:
     """Raw text, or token ids, to be continued without any conversation around it.
 
-    `suffix` is what must follow; `past` are token ids that stand before the prompt; `keep_tokens` as in ChatRequest.
+    suffix           what must follow
+    past             token ids that stand before the prompt
+    keep_tokens      as in ChatRequest
+    writing_seconds  bound on the time of writing, after which the line is ended
     """
 
     model: str
@@ -130,6 +138,7 @@ class CompletionRequest:
     top_logprobs: int | None = None
     past: tuple[int, ...] = ()
     keep_tokens: bool = False
+    writing_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,6 @@ def find_answer(route: str) -> tuple[str, Said]:
 
 def all_shapes() -> Iterator[Any]:
     """Every shape that answers have."""
-    yield from (said_ollama.OllamaError, said_openai.OpenAIError, said_anthropic.AnthropicError)
+    yield from (said_ollama.OllamaError, said_openai.OpenAIError, said_openai.LlamaError, said_anthropic.AnthropicError)
     for answers in ANSWERS.values():
         yield from (shape for said in answers.values() for shape in (said.shape, said.anthropics) if shape is not None)

@@ -31,7 +31,7 @@ from ossian.api import (
     vectors,
 )
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import ANTHROPIC, COMPLETIONS, OPENAI, RESPONSES, error_response, is_anthropics
+from ossian.api.dialects import ANTHROPIC, COMPLETIONS, LLAMA, OPENAI, RESPONSES, error_response, is_anthropics
 from ossian.api.guard import Guard, check_admin
 from ossian.api.metrics import Counted
 from ossian.api.openapi import describe
@@ -39,6 +39,7 @@ from ossian.api.pull import pull
 from ossian.api.route import Route
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
 from ossian.api.shapes_completions import OpenAICompletion
+from ossian.api.shapes_infill import Infill
 from ossian.api.shapes_manage import OllamaCopy, OllamaCreate, OllamaDelete, OllamaPush
 from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
@@ -92,7 +93,7 @@ ROUTES = (
     Route("POST", "/rerank", rerank.rerank_openai, OPENAI, Rerank),
     Route("POST", "/api/tokenize", tokens.tokenize, body=Tokenize),
     Route("POST", "/api/detokenize", tokens.detokenize, body=Detokenize),
-    Route("POST", "/infill", infill.infill, OPENAI, infill.Infill),
+    Route("POST", "/infill", infill.infill, LLAMA, Infill),
     Route("GET", "/metrics", prometheus.metrics),
     Route("GET", "/docs", page.docs),
     Route("GET", "/openapi.json", page.openapi),

@@ -25,6 +25,9 @@ ANTHROPIC_KINDS = {
 }
 
 
+LLAMA_KINDS = {400: "invalid_request_error", 403: "permission_error", 404: "not_found_error", 503: "unavailable_error"}
+
+
 class Refusal(BadRequest):
     """A refusal that names, for programs, the field it is about, and OpenAI's code for it."""
 
@@ -78,6 +81,15 @@ def write_anthropic_error(error: OssianError) -> dict[str, Any]:
     return {"type": "error", "error": said, "request_id": f"req_{secrets.token_hex(12)}"}
 
 
+def write_llama_error(error: OssianError) -> dict[str, Any]:
+    """llama.cpp's own envelope, whose code is the status."""
+    kind = LLAMA_KINDS.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
+    said: dict[str, Any] = {"code": error.status, "message": str(error), "type": kind}
+    if isinstance(error, ContextTooLong):
+        said |= {"type": "exceed_context_size_error", "n_prompt_tokens": error.prompt_tokens, "n_ctx": error.context}
+    return {"error": said}
+
+
 def frame_by_type(data: dict[str, Any]) -> bytes:
     """An event under its name, which its data repeats as its type."""
     return b"event: %b\ndata: %b\n\n" % (data["type"].encode(), dump(data))
@@ -91,6 +103,7 @@ OPENAI = Dialect(
     end=b"data: [DONE]\n\n",
     comment=b": keep-alive\n\n",
 )
+LLAMA = replace(OPENAI, write_error=write_llama_error, end=b"")
 COMPLETIONS = replace(OPENAI, write_error=partial(write_openai_error, prompt="prompt"))
 ANTHROPIC = Dialect(write_anthropic_error, "text/event-stream", frame_by_type, comment=frame_by_type(PING))
 RESPONSES = Dialect(
@@ -108,7 +121,9 @@ def dialect_of(path: str, headers: Mapping[str, str]) -> Dialect:
     """The dialect that a path is spoken in, known before any route is."""
     if path.startswith("/v1/messages") or (path.startswith("/v1/models") and is_anthropics(headers)):
         return ANTHROPIC
-    return OPENAI if path.startswith("/v1/") or path in ("/api/chat/completions", "/rerank", "/infill") else OLLAMA
+    if path == "/infill":
+        return LLAMA
+    return OPENAI if path.startswith("/v1/") or path in ("/api/chat/completions", "/rerank") else OLLAMA
 
 
 def json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -18,6 +18,18 @@ class OpenAIError(TypedDict):
     error: ErrorWords
 
 
+class LlamaWords(TypedDict):
+    code: int
+    message: str
+    type: str
+    n_prompt_tokens: NotRequired[int]
+    n_ctx: NotRequired[int]
+
+
+class LlamaError(TypedDict):
+    error: LlamaWords
+
+
 class OpenAIModel(TypedDict):
     id: str
     object: Literal["model"]
@@ -168,7 +180,9 @@ class Timings(TypedDict):
     predicted_ms: float
 
 
-class Infilled(TypedDict):
+class Infilled(TypedDict, total=False):
+    """All of it, or what `response_fields` name."""
+
     content: str
     stop: bool
     model: str

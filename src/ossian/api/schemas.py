@@ -10,7 +10,7 @@ from ossian.api.dialects import Dialect
 from ossian.api.glossary import explain
 from ossian.api.said_anthropic import AnthropicError
 from ossian.api.said_ollama import OllamaError
-from ossian.api.said_openai import OpenAIError
+from ossian.api.said_openai import LlamaError, OpenAIError
 from ossian.api.shapes import Shape
 from ossian.errors import BadRequest
 
@@ -103,4 +103,6 @@ def error_schema(dialect: Dialect) -> Words:
             return refer(AnthropicError)
         case {"error": str()}:
             return refer(OllamaError)
+        case {"error": {"code": int()}}:
+            return refer(LlamaError)
     return refer(OpenAIError)

@@ -28,6 +28,11 @@ class Meter:
         """Tokens written so far."""
         return self._written + self._pieces
 
+    @property
+    def writing_seconds(self) -> float:
+        """Since the first piece of this completion."""
+        return time.monotonic() - self._first
+
     def begin(self, prompt: Sequence[int]) -> None:
         """A completion is asked for."""
         self.transcript.begin(prompt)

@@ -152,20 +152,22 @@ class RawModel:
         fields: dict[str, Any] = {"grammar": grammar} if grammar else {}
         if request.top_logprobs is not None:
             fields["n_probs"] = max(1, request.top_logprobs)
+        latest = request.writing_seconds if isinstance(request, CompletionRequest) else None
         meter.begin(tokens)
-        timings, loops, guard = None, False, LoopGuard()
+        timings, cut, guard = None, False, LoopGuard()
         try:
             async with aclosing(self._runner.complete(tokens, bound, self._fill(request.sampling), **fields)) as steps:
                 async for step in steps:
                     if isinstance(step, Timings):
                         timings = step
-                    else:
+                    elif bound > 0:  # llama.cpp writes one token also where none is wanted
                         meter.piece(step)
                         yield trim(step, request.top_logprobs)
-                        if loops := guard.is_loop(step.token):
+                        late = latest is not None and "\n" in step.text and meter.writing_seconds > latest
+                        if cut := guard.is_loop(step.token) or late:
                             break
         finally:
-            meter.end(timings, limit=loops)
+            meter.end(timings, limit=cut)
 
     def _fill(self, sampling: Sampling) -> Sampling:
         """How tokens are drawn, with what is usual where nothing is asked."""
