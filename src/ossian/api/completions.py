@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, reseed
+from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, refuse_obfuscation, reseed
 from ossian.api.completion_reply import CompletionReply
 from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import COMPLETIONS
@@ -107,6 +107,7 @@ def refuse_thinking(body: OpenAICompletion, file: ModelFile) -> None:
 
 
 def check_numbers(body: OpenAICompletion) -> None:
+    refuse_obfuscation(body.stream_options.include_obfuscation)
     if body.n < 1:
         raise BadRequest("n must be at least 1")
     if body.best_of not in (None, 1, body.n):

@@ -58,6 +58,9 @@ def refuse_unserved(body: OllamaGenerate, file: ModelFile) -> None:
         raise BadRequest("suffix does not go together with system, template, context or format")
     if body.context and not (file.is_gpt_oss or body.template):
         raise BadRequest("context is served for gpt-oss only; send the conversation to /api/chat instead")
+    for name in ("width", "height", "steps"):
+        if getattr(body, name) is not None:
+            raise BadRequest(f"{name} is not supported: no model here draws images")
     if body.think and (body.raw or body.suffix or body.template):
         raise BadRequest("think is not supported with raw, suffix or template: there is no place for thinking")
 

@@ -63,6 +63,8 @@ def check_request(body: OllamaRequest) -> None:
     """Raise BadRequest for what is wrong whatever is asked, also where a model is only to be loaded."""
     read_format(body.format)
     read_top_logprobs(body.logprobs, body.top_logprobs)
+    if body.debug_render_only:
+        raise BadRequest("_debug_render_only is not supported: ask /v1/messages/count_tokens how long a prompt is")
 
 
 def read_chat(body: OllamaChat, file: ModelFile) -> ChatRequest:

@@ -7,9 +7,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, reseed
+from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, refuse_obfuscation, reseed
 from ossian.api.desk import desk_of
-from ossian.api.dialects import OPENAI
+from ossian.api.dialects import OPENAI, Refusal
 from ossian.api.functions import as_tools, offers_functions, read_function_choice, read_past_call, read_result
 from ossian.api.logprobs import read_top_logprobs
 from ossian.api.ollama_models import COPILOT_AGENT
@@ -17,7 +17,7 @@ from ossian.api.openai_reply import OpenAIReply
 from ossian.api.options import Options, read_options, read_think, with_options
 from ossian.api.shapes import read_body
 from ossian.api.shapes_openai import OpenAICall, OpenAIChat, OpenAIMessage, ResponseFormat
-from ossian.api.turns import check_ability, finish_conversation, read_role, read_tools
+from ossian.api.turns import ask_for_length, check_ability, finish_conversation, read_role, read_tools
 from ossian.chat import ChatRequest, Message, OnlyTool, Tool, ToolCall, ToolChoice
 from ossian.errors import BadRequest, NotSupported
 from ossian.store.catalogue import ModelFile
@@ -32,6 +32,7 @@ THINK_OF_EFFORT: dict[str, bool | str] = {
     "ultra": "high",
     "max": "high",
 }
+UNSERVED = ("audio", "moderation", "web_search_options")
 OPTION_FIELDS = (
     "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repeat_penalty",
     "seed", "stop", "num_ctx",
@@ -70,7 +71,7 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
     bias = read_logit_bias(body.logit_bias, file.vocabulary)
     request = ChatRequest(
         body.model,
-        finish_conversation(messages, file),
+        ask_for_length(finish_conversation(messages, file), body.verbosity, "verbosity"),
         tools=tools,
         reasoning=reasoning,
         think=think,
@@ -83,13 +84,20 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
 
 
 def refuse_unserved(body: OpenAIChat) -> None:
-    """Nothing is left out silently: what is not served is refused by name."""
+    """Nothing is left out silently: what is not served is refused by name.
+
+    Fields that change no answer need no reading: `prediction` (it is about speed), `store`, `metadata`, `user` …
+    """
     if not 1 <= body.n <= MOST_CHOICES:
         raise BadRequest(f"n must be between 1 and {MOST_CHOICES}")
     if body.top_logprobs and not body.logprobs:
         raise BadRequest("top_logprobs needs logprobs to be true")
     if body.modalities not in ([], ["text"]):
         raise BadRequest('modalities other than ["text"] are not supported')
+    for name in UNSERVED:
+        if getattr(body, name) is not None:
+            raise Refusal(f"{name} is not supported", name)
+    refuse_obfuscation(body.stream_options.include_obfuscation)
 
 
 def read_offer(body: OpenAIChat, file: ModelFile) -> tuple[tuple[Tool, ...], ToolChoice]:
@@ -161,11 +169,14 @@ def read_message(shape: OpenAIMessage, index: int, model: str) -> Message:
         return read_result(shape, read_content(shape.content, f"{field}.content", model), field)
     calls = (*map(read_call, shape.tool_calls), *read_past_call(shape, field))
     role = read_role(shape.role, f"{field}.role")
-    if shape.content is None and not (role == "assistant" and (calls or thinking)):
+    content = shape.refusal or None if shape.content is None and role == "assistant" else shape.content
+    if content is None and not (role == "assistant" and (calls or thinking)):
         raise BadRequest(f"{field}.content is missing")
+    if shape.audio is not None:
+        raise BadRequest(f"{field}.audio is not supported")
     return Message(
         role,
-        read_content(shape.content, f"{field}.content", model),
+        read_content(content, f"{field}.content", model),
         thinking=thinking if role == "assistant" else "",
         calls=calls,
         call_id=shape.tool_call_id,
@@ -183,6 +194,8 @@ def read_content(content: Any, field: str, model: str) -> str:
     for index, part in enumerate(content):
         match part:
             case {"type": "text" | "input_text" | "output_text", "text": str(text)}:
+                texts.append(text)
+            case {"type": "refusal", "refusal": str(text)}:
                 texts.append(text)
             case {"type": "image_url" | "input_image"}:
                 raise NotSupported(model, "images")

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ossian.api.kinds import Choice, Duration, Number, Options, Parts, Stop, Think
+from ossian.api.kinds import Choice, Duration, Number, Options, Parts, Stop, Think, Unserved
 from ossian.api.shapes import FunctionShape, Shape, ToolShape, documented
 
 WEATHER = {
@@ -39,10 +39,13 @@ class OpenAIMessage(Shape):
     function_call: OpenAIFunction | None = None
     tool_call_id: str = ""
     name: str = ""
+    refusal: str = ""
+    audio: Any = None
 
 
 class StreamOptions(Shape):
     include_usage: bool = False
+    include_obfuscation: bool = False
 
 
 class ReasoningShape(Shape):
@@ -58,6 +61,8 @@ class ResponseFormat(Shape):
 
 
 class OpenAIChat(Shape):
+    """From `audio` on: what is refused by name."""
+
     model_config = documented(
         {"model": "demo", "messages": [{"role": "user", "content": "What is a list?"}]},
         {
@@ -104,7 +109,11 @@ class OpenAIChat(Shape):
     functions: list[FunctionShape] = Field(default_factory=list)
     function_call: Choice = None
     modalities: list[str] = Field(default_factory=list)
+    verbosity: str = "medium"
     options: Options = Field(default_factory=dict)
     num_ctx: Number = None
     keep_alive: Duration = None
     think: Think = None
+    audio: Unserved = None
+    moderation: Unserved = None
+    web_search_options: Unserved = None
