@@ -15,7 +15,7 @@ from ossian.engines.runner import NotForThisEngine, Runner, RunnerSpec
 from ossian.harmony.grammar import answer_grammar
 from ossian.harmony.infill import InfillCutter, render_infill
 from ossian.harmony.parse import Parser
-from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, open_final, opening, render
+from ossian.harmony.render import SPECIAL_TOKENS, Order, Prompt, Special, open_final, opening, render
 from ossian.harmony.tags import END
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
@@ -35,7 +35,7 @@ async def start_local(file: ModelFile, context: int, settings: Settings) -> "Loc
     except BaseException:
         await runner.close()
         raise
-    return LocalModel(file, runner, specials)
+    return LocalModel(file, runner, specials, order=settings.prompt_order)
 
 
 def wants_native(settings: Settings) -> bool:
@@ -65,11 +65,13 @@ class LocalModel(RawModel):
         runner: Runner,
         specials: dict[str, int],
         today: Callable[[], datetime.date] = datetime.date.today,
+        order: Order = "official",
     ) -> None:
         super().__init__(file, runner)
         self._ids = specials
         self._names = {token: name for name, token in specials.items()}
         self._today = today
+        self._order = order
         self._texts: dict[str, list[int]] = {}
 
     async def count(self, request: ChatRequest) -> int:
@@ -100,7 +102,7 @@ class LocalModel(RawModel):
     def _render(self, request: ChatRequest) -> Prompt:
         """The prompt; tools that may not be called are not shown."""
         shown = replace(request, tools=()) if request.tool_choice == "none" else request
-        return render(shown, today=self._today())
+        return render(shown, today=self._today(), order=self._order)
 
     async def _write(self, tokens: list[int], prompt: Prompt, answer: Answer) -> AsyncGenerator[Event, None]:
         """One completion as events, bound by the grammar of what was asked."""
