@@ -26,6 +26,7 @@ EXAMPLES = {
     "OSSIAN_THREADS": ("6", 6),
     "OSSIAN_ENGINE": ("llama.cpp", "llama.cpp"),
     "OSSIAN_CACHE_BYTES": ("0", 0),
+    "OSSIAN_PROMPT_ORDER": ("official", "official"),
     "OSSIAN_LLAMA_SERVER": ("~/llama-server", Path.home() / "llama-server"),
     "OSSIAN_MAX_BODY": ("1024", 1024),
 }
@@ -61,6 +62,7 @@ def test_our_name_wins_over_ollama_s_and_an_empty_one_counts_for_nothing():
         ("OLLAMA_MAX_QUEUE", "-1", "not a whole number"),
         ("OSSIAN_ENGINE", "Native", "not one of auto, native, llama.cpp"),
         ("OSSIAN_CACHE_BYTES", "10 GB", "not a whole number"),
+        ("OSSIAN_PROMPT_ORDER", "mine", "not one of cache, official"),
     ],
 )
 def test_what_cannot_be_understood_is_named_with_its_variable(name, text, sentence):

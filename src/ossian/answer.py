@@ -51,6 +51,7 @@ class InputTooLong(ContextTooLong):
             f"the input length exceeds the context length: {name} is {tokens} tokens long, and {room} fit.",
             "Cut it into smaller pieces. Nothing was cut.",
         )
+        self.field = name.partition("[")[0]
         self.prompt_tokens = tokens
         self.context = room
 

@@ -8,7 +8,7 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 Reasoning = Literal["low", "medium", "high"]
 StopReason = Literal["stop", "length"]
 
-MODEL_CAPABILITIES = ("completion", "tools", "insert", "vision", "audio", "embedding", "thinking", "image")
+MODEL_CAPABILITIES = ("completion", "tools", "insert", "vision", "audio", "embedding", "thinking", "image", "rerank")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,11 @@ ToolChoice = Literal["auto", "none", "required"] | OnlyTool
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. None: the model's own default. `logit_bias` is added to logits, by token id."""
+    """How the next token is drawn. None: the model's own default.
+
+    logit_bias    added to logits, by token id
+    samplers      which of these means are used, and in which order, by llama.cpp's names for them
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -74,6 +78,7 @@ class Sampling:
     frequency_penalty: float | None = None
     seed: int | None = None
     logit_bias: Mapping[int, float] = field(default_factory=dict)
+    samplers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ class ChatRequest:
     tool_choice      whether a tool may, must or must not be called, or which one must
     one_call         at most one tool is called in this answer
     top_logprobs     None: no log-probabilities; else those of every token of the answer, and of so many likeliest ones
+    past             token ids of an earlier conversation, which this one goes on from: `tokens` of its Done
+    keep_tokens      Done is to hold the tokens of prompt and answer
     A last message of the assistant is a prefill: the model goes on from there.
     """
 
@@ -105,11 +112,19 @@ class ChatRequest:
     tool_choice: ToolChoice = "auto"
     one_call: bool = False
     top_logprobs: int | None = None
+    past: tuple[int, ...] = ()
+    keep_tokens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """Raw text, or token ids, to be continued without any conversation around it; `suffix` is what must follow."""
+    """Raw text, or token ids, to be continued without any conversation around it.
+
+    suffix           what must follow
+    past             token ids that stand before the prompt
+    keep_tokens      as in ChatRequest
+    writing_seconds  bound on the time of writing, after which the line is ended
+    """
 
     model: str
     prompt: str | tuple[int, ...]
@@ -121,6 +136,9 @@ class CompletionRequest:
     keep_alive: float | None = None
     format: Literal["json"] | Mapping[str, Any] | None = None
     top_logprobs: int | None = None
+    past: tuple[int, ...] = ()
+    keep_tokens: bool = False
+    writing_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +186,10 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost. Counts are tokens; `prompt_tokens` includes `cached_tokens`; times are seconds."""
+    """What an answer cost. Counts are tokens, times are seconds.
+
+    `prompt_tokens` includes `cached_tokens`, and `completion_tokens` includes `thinking_tokens`.
+    """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -177,15 +198,21 @@ class Usage:
     prompt_seconds: float = 0.0
     completion_seconds: float = 0.0
     total_seconds: float = 0.0
+    thinking_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end of an answer; always the last event. `stop` is the caller's stop string, where one ended it."""
+    """The end of an answer; always the last event.
+
+    stop      the caller's stop string, where one ended it
+    tokens    all that was read and written, the model's own marks included, where the caller wants to go on from it
+    """
 
     reason: StopReason
     usage: Usage
     stop: str = ""
+    tokens: tuple[int, ...] = ()
 
 
 Event = Thinking | Text | ToolCall | Sources | Done

@@ -38,7 +38,9 @@ class BadRequest(OssianError):
 
 
 class ContextTooLong(BadRequest):
-    """The prompt does not fit. Both counts are tokens."""
+    """The prompt does not fit. Both counts are tokens; `field` is the one that is too long, where that is known."""
+
+    field: str = ""
 
     def __init__(self, prompt_tokens: int, context: int) -> None:
         super().__init__(

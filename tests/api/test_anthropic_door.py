@@ -17,8 +17,11 @@ PATH = "/v1/messages"
 WEATHER = {"name": "weather", "description": "Tells it.", "input_schema": {"type": "object", "properties": {}}}
 HELLO = [{"role": "user", "content": "Hello there"}]
 THINK = {"type": "enabled", "budget_tokens": 2000}
-NOTHING = {"input_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0}
-COST = {"input_tokens": 5, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 2, "output_tokens": 3}
+NOTHING = {
+    "input_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0,
+    "output_tokens_details": {"thinking_tokens": 0},
+}  # fmt: skip
+COST = {**NOTHING, "input_tokens": 5, "cache_read_input_tokens": 2, "output_tokens": 3}
 
 
 def client_of(server, **more):
@@ -44,7 +47,7 @@ def asked(server, **more):
 
 
 def test_a_whole_message(serve):
-    server = serve([[Thinking("hm"), Text("All well."), Done("stop", Usage(7, 2, 3))]])
+    server = serve([[Thinking("hm"), Text("All well."), Done("stop", Usage(7, 2, 3, thinking_tokens=1))]])
     response = server.post(PATH, ask(thinking=THINK))
     answer = response.json()
     assert answer.pop("id").startswith("msg_") and response.headers["request-id"].startswith("req_")
@@ -58,7 +61,7 @@ def test_a_whole_message(serve):
         ],
         "stop_reason": "end_turn",
         "stop_sequence": None,
-        "usage": COST,
+        "usage": {**COST, "output_tokens_details": {"thinking_tokens": 1}},
     }
 
 

@@ -97,6 +97,7 @@ def test_text_is_continued(serve):
             "completion_tokens": 2,
             "total_tokens": 5,
             "prompt_tokens_details": {"cached_tokens": 1},
+            "completion_tokens_details": {"reasoning_tokens": 0},
         },
     }
     assert server.model.asked == [CompletionRequest("fake", "One", max_tokens=16)]

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import pytest
 
-from ossian.chat import CompletionRequest
+from ossian.chat import CompletionRequest, Sampling, Text
 from ossian.engines.fake import FAKE_FILE, FakeModel
+from ossian.errors import ContextTooLong
 
 CODER = replace(FAKE_FILE, name="coder", digest="3" * 64, capabilities=("completion", "insert"))
 
@@ -38,13 +39,42 @@ def test_llama_cpps_door_needs_no_model(server):
     assert (asked.prompt, asked.suffix, asked.max_tokens) == ("# a.py\nA = 1\n\ndef f():\n    ", "\nf()", 9)
 
 
-def test_it_streams(server):
+def test_it_streams_and_ends_as_llama_cpp_does(server):
     response = server.post("/infill", {"input_prefix": "a b", "stream": True})
-    chunks = [
-        json.loads(line.removeprefix("data: ")) for line in response.text.splitlines() if line.startswith("data: {")
-    ]
+    blocks = response.text.strip().split("\n\n")
+    chunks = [json.loads(block.removeprefix("data: ")) for block in blocks]  # no [DONE]
     assert "".join(chunk["content"] for chunk in chunks) == "You said: a b"
     assert [chunk["stop"] for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+
+
+def test_what_llama_vim_asks_for(server):
+    """The fields of its request (autoload/llama.vim)."""
+    body = {
+        "id_slot": 0, "input_prefix": "def f():\n", "input_suffix": "\nf()", "input_extra": [], "prompt": "    x = ",
+        "n_predict": 128, "stop": ["\n\n"], "n_indent": 4, "top_k": 40, "top_p": 0.9, "stream": False,
+        "samplers": ["top_k", "top_p", "infill"], "cache_prompt": True,
+        "t_max_prompt_ms": 500, "t_max_predict_ms": 1000,
+        "response_fields": ["content", "timings/prompt_n", "timings/predicted_per_second", "truncated", "nothing"],
+    }  # fmt: skip
+    answer = server.post("/infill", body).json()
+    assert set(answer) == {"content", "timings/prompt_n", "timings/predicted_per_second", "truncated"}
+    (asked,) = Coder.asked
+    assert asked == CompletionRequest(
+        "coder",
+        "def f():\n    x = ",
+        "\nf()",
+        max_tokens=128,
+        stop=("\n\n",),
+        sampling=Sampling(top_k=40, top_p=0.9, samplers=("top_k", "top_p")),
+        writing_seconds=1.0,
+    )
+
+
+def test_nothing_may_be_asked_for_to_warm_the_cache(server):
+    body = {"input_prefix": "a", "n_predict": 0, "samplers": [], "t_max_predict_ms": 1, "response_fields": [""]}
+    assert server.post("/infill", body).json() == {}
+    (asked,) = Coder.asked
+    assert (asked.max_tokens, asked.sampling.samplers) == (0, ())
 
 
 def test_ollamas_and_openais_suffix(server):
@@ -67,6 +97,8 @@ REFUSED = [
         id="response_format",
     ),
     pytest.param("/infill", {"input_prefix": 3}, "input_prefix must be", id="type"),
+    pytest.param("/infill", {"samplers": ["top_q"]}, 'samplers: "top_q" is not known', id="sampler"),
+    pytest.param("/infill", {"input_prefix": "  a", "n_indent": 3}, "n_indent", id="n_indent"),
 ]
 
 
@@ -80,3 +112,18 @@ def test_what_does_not_go_together_is_refused(server, path, body, words):
 def test_a_model_that_cannot_fill_in_says_so(serve):
     response = serve().post("/infill", {"input_prefix": "a"})
     assert response.status_code == 400 and "no model here can fill in code" in response.json()["error"]["message"]
+
+
+def test_errors_are_llama_cpps(serve, server):
+    class Full(FakeModel):
+        async def complete(self, request):
+            raise ContextTooLong(9, 4)
+            yield Text("")
+
+    error = server.post("/infill", {"n_probs": 2}).json()
+    words = "n_probs is not supported: leave it out"
+    assert error == {"error": {"code": 400, "message": words, "type": "invalid_request_error"}}
+    error = serve(model=Full, files=(CODER,)).post("/infill", {"input_prefix": "a"}).json()["error"]
+    assert (error["type"], error["n_prompt_tokens"], error["n_ctx"]) == ("exceed_context_size_error", 9, 4)
+    stranger = server.post("/infill", {}, headers={"host": "evil.example"}).json()["error"]
+    assert (stranger["code"], stranger["type"]) == (403, "permission_error")

@@ -3,7 +3,7 @@
 import openai
 import pytest
 
-from ossian.chat import Done, Logprob, OnlyTool, Text, ToolCall, Usage
+from ossian.chat import Done, Logprob, OnlyTool, Text, Thinking, ToolCall, Usage
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": True}}
 HELLO = [{"role": "user", "content": "Hello there"}]
@@ -59,6 +59,12 @@ def test_several_answers_in_one_stream(serve):
         (1, None, None, "tool_calls"),
     ]
     assert (usage.choices, usage.usage.completion_tokens) == ([], 7)
+
+
+def test_the_tokens_of_thinking_are_counted_apart(serve):
+    server = serve([[Thinking("hm hm"), Text("One."), Done("stop", Usage(7, 0, 3, thinking_tokens=2))]])
+    usage = create(server, n=2).usage
+    assert (usage.completion_tokens, usage.completion_tokens_details.reasoning_tokens) == (6, 4)
 
 
 def test_log_probabilities(serve):

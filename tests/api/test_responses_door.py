@@ -74,7 +74,7 @@ def without_ids(item):
 
 
 def test_a_whole_response(serve_here):
-    server = serve_here([[Thinking("Hm. Well."), Text("All well."), Done("stop", Usage(7, 2, 3))]])
+    server = serve_here([[Thinking("Hm. Well."), Text("All well."), Done("stop", Usage(7, 2, 3, thinking_tokens=2))]])
     sent = {"model": "fake", "input": "Hello there", "metadata": {"a": "b"}, "user": "me", "text": {"verbosity": "low"}}
     answer = server.post("/v1/responses", sent).json()
     thought, message = answer.pop("output")
@@ -101,7 +101,7 @@ def test_a_whole_response(serve_here):
             "input_tokens": 7,
             "input_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 5},
             "output_tokens": 3,
-            "output_tokens_details": {"reasoning_tokens": 0},
+            "output_tokens_details": {"reasoning_tokens": 2},
             "total_tokens": 10,
         },
         "background": False,

@@ -10,6 +10,7 @@ from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Message, Sa
 from ossian.engines.local import LocalModel
 from ossian.engines.stops import MOST_REPEATS
 from ossian.errors import ContextTooLong
+from ossian.native.cache import BLOCK_TOKENS
 
 HELLO = (Message("user", "hello"),)
 
@@ -79,6 +80,29 @@ async def test_a_loop_of_one_token_ends_with_a_proper_end(model: LocalModel) -> 
     *said, done = await events_of(model, request)
     assert isinstance(done, Done) and done.reason == "length"
     assert done.usage.completion_tokens == len(said) == MOST_REPEATS + 1
+
+
+async def test_a_cache_is_warmed_without_a_word(model: LocalModel) -> None:
+    warm = CompletionRequest("tiny", "def f(x):\n" * 20, "\nf(2)", max_tokens=0, sampling=Sampling(samplers=()))
+    (done,) = await events_of(model, warm)
+    assert isinstance(done, Done) and done.reason == "length"
+    *_, done = await events_of(model, replace(warm, max_tokens=1))
+    assert isinstance(done, Done) and done.usage.cached_tokens > done.usage.prompt_tokens - 10 - BLOCK_TOKENS
+
+
+async def test_samplers_are_used_as_asked(model: LocalModel) -> None:
+    hot = CompletionRequest("tiny", "Go", max_tokens=9, sampling=Sampling(top_k=1, temperature=2.0, seed=1))
+    greedy = text_of(await events_of(model, hot))
+    only_temperature = replace(hot, sampling=replace(hot.sampling, samplers=("temperature",)))
+    only_top_k = replace(hot, sampling=replace(hot.sampling, samplers=("top_k",), seed=2))
+    assert text_of(await events_of(model, only_temperature)) != greedy == text_of(await events_of(model, only_top_k))
+
+
+async def test_a_bound_on_the_time_of_writing_ends_with_the_line(model: LocalModel) -> None:
+    bound = CompletionRequest("tiny", "Go", writing_seconds=0.001, sampling=Sampling(logit_bias={10: 100.0, 11: 99.0}))
+    *_, done = await events_of(model, bound)
+    assert isinstance(done, Done) and done.reason == "length"
+    assert done.usage.completion_tokens < MOST_REPEATS
 
 
 async def test_tools_that_may_not_be_called_are_not_counted(model: LocalModel) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ossian.chat import MODEL_CAPABILITIES
 from ossian.errors import BadRequest
 from ossian.store.catalogue import Catalogue
 from ossian.store.hugging_face import Hub
@@ -92,6 +93,7 @@ def test_what_a_model_is_comes_from_its_file(catalogue, models):
 def test_how_a_model_pools_says_what_it_can_do(catalogue, models, pooling, capabilities):
     write_gguf(models / "tiny.gguf", {"general.architecture": "bert", **pooling})
     assert catalogue.find("tiny").capabilities == capabilities
+    assert set(capabilities) <= set(MODEL_CAPABILITIES)
 
 
 @pytest.mark.parametrize("name", ["gpt-oss:20b", "gpt-oss-20b", "gpt-oss", "GPT-OSS", "openai/gpt-oss-20b"])

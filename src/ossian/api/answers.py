@@ -27,6 +27,7 @@ class Said:
     media_type   empty: there is no body
     status       what the example of the route is answered with
     others       more statuses than all routes have that take such a body
+    anthropics   of its JSON for clients of Anthropic, where the path is theirs too
     """
 
     shape: Any = None
@@ -34,6 +35,7 @@ class Said:
     status: int = 200
     others: tuple[int, ...] = ()
     queries: tuple[Query, ...] = ()
+    anthropics: Any = None
 
 
 NOTHING = Said(media_type="")
@@ -82,8 +84,10 @@ ANSWERS: Mapping[str, Mapping[str, Said]] = {
         "POST /api/chat/completions": Said(said_openai.ChatCompletion),
         "POST /v1/completions": Said(said_openai.TextCompletion),
         "POST /v1/embeddings": Said(said_openai.Vectors),
-        "GET /v1/models": Said(said_openai.OpenAIModels),
-        "GET /v1/models/{model}": Said(said_openai.OpenAIModel, others=(BAD_REQUEST, NOT_FOUND)),
+        "GET /v1/models": Said(said_openai.OpenAIModels, anthropics=said_anthropic.AnthropicModels),
+        "GET /v1/models/{model}": Said(
+            said_openai.OpenAIModel, others=(BAD_REQUEST, NOT_FOUND), anthropics=said_anthropic.AnthropicModel
+        ),
     },
     "OpenAI Responses": {
         "POST /v1/responses": Said(said_openai.KeptResponse),
@@ -129,6 +133,6 @@ def find_answer(route: str) -> tuple[str, Said]:
 
 def all_shapes() -> Iterator[Any]:
     """Every shape that answers have."""
-    yield from (said_ollama.OllamaError, said_openai.OpenAIError, said_anthropic.AnthropicError)
+    yield from (said_ollama.OllamaError, said_openai.OpenAIError, said_openai.LlamaError, said_anthropic.AnthropicError)
     for answers in ANSWERS.values():
-        yield from (said.shape for said in answers.values() if said.shape is not None)
+        yield from (shape for said in answers.values() for shape in (said.shape, said.anthropics) if shape is not None)

@@ -30,6 +30,7 @@ REASONING_OF_EFFORT: dict[str, Reasoning] = {
 LOW_BUDGET_TOKENS = 4_096
 MEDIUM_BUDGET_TOKENS = 16_384
 DISPLAYS: dict[str, Display] = {"summarized": "shown", "omitted": "sealed"}
+UNSERVED = ("container", "diagnostics", "compaction", "thread", "fallbacks", "fallback_credit_token")
 
 
 async def messages(request: Request) -> Response:
@@ -110,9 +111,10 @@ def refuse_unserved(body: AnthropicPrompt) -> None:
     """
     edits = [edit.type for edit in body.context_management.edits if not edit.type.startswith("clear_thinking")]
     asked = {
-        "container": body.container is not None,
+        **{name: getattr(body, name) is not None for name in UNSERVED},
         "mcp_servers": bool(body.mcp_servers),
         f'speed "{body.speed}"': body.speed != "standard",
+        f'inference_geo "{body.inference_geo}"': body.inference_geo != "global",
         f"context_management with {', '.join(edits)}": bool(edits),
     }
     for name in (name for name, unserved in asked.items() if unserved):

@@ -137,4 +137,5 @@ def write_usage(usage: Usage) -> Words:
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": usage.cached_tokens,
         "output_tokens": usage.completion_tokens,
+        "output_tokens_details": {"thinking_tokens": usage.thinking_tokens},
     }

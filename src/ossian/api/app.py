@@ -16,6 +16,7 @@ from ossian.api import (
     anthropic,
     blobs,
     completions,
+    generate,
     infill,
     manage,
     ollama,
@@ -26,10 +27,11 @@ from ossian.api import (
     rerank,
     responses,
     tokens,
+    v1_models,
     vectors,
 )
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import ANTHROPIC, OPENAI, RESPONSES, error_response
+from ossian.api.dialects import ANTHROPIC, COMPLETIONS, LLAMA, OPENAI, RESPONSES, error_response, is_anthropics
 from ossian.api.guard import Guard, check_admin
 from ossian.api.metrics import Counted
 from ossian.api.openapi import describe
@@ -37,6 +39,7 @@ from ossian.api.pull import pull
 from ossian.api.route import Route
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
 from ossian.api.shapes_completions import OpenAICompletion
+from ossian.api.shapes_infill import Infill
 from ossian.api.shapes_manage import OllamaCopy, OllamaCreate, OllamaDelete, OllamaPush
 from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
@@ -67,13 +70,13 @@ ROUTES = (
     Route("POST", "/api/push", account.push, body=OllamaPush, manages=True),
     Route("POST", "/api/me", account.me),
     Route("POST", "/api/signout", account.signout),
-    Route("POST", "/api/generate", ollama.generate, body=OllamaGenerate),
+    Route("POST", "/api/generate", generate.generate, body=OllamaGenerate),
     Route("POST", "/api/chat", ollama.chat, body=OllamaChat),
     Route("POST", "/api/chat/completions", openai.chat, OPENAI, OpenAIChat),
     Route("POST", "/v1/chat/completions", openai.chat, OPENAI, OpenAIChat),
-    Route("POST", "/v1/completions", completions.complete, OPENAI, OpenAICompletion),
-    Route("GET", "/v1/models", openai.models, OPENAI),
-    Route("GET", "/v1/models/{model:path}", openai.model, OPENAI),
+    Route("POST", "/v1/completions", completions.complete, COMPLETIONS, OpenAICompletion),
+    Route("GET", "/v1/models", v1_models.models, OPENAI, anthropics=ANTHROPIC),
+    Route("GET", "/v1/models/{model:path}", v1_models.model, OPENAI, anthropics=ANTHROPIC),
     Route("POST", "/v1/messages", anthropic.messages, ANTHROPIC, AnthropicChat),
     Route("POST", "/v1/messages/count_tokens", anthropic.count_tokens, ANTHROPIC, AnthropicPrompt),
     Route("POST", "/v1/responses", responses.create, RESPONSES, ResponsesCreate),
@@ -90,7 +93,7 @@ ROUTES = (
     Route("POST", "/rerank", rerank.rerank_openai, OPENAI, Rerank),
     Route("POST", "/api/tokenize", tokens.tokenize, body=Tokenize),
     Route("POST", "/api/detokenize", tokens.detokenize, body=Detokenize),
-    Route("POST", "/infill", infill.infill, OPENAI, infill.Infill),
+    Route("POST", "/infill", infill.infill, LLAMA, Infill),
     Route("GET", "/metrics", prometheus.metrics),
     Route("GET", "/docs", page.docs),
     Route("GET", "/openapi.json", page.openapi),
@@ -143,7 +146,8 @@ def add_route(app: FastAPI, route: Route) -> None:
         except ClientDisconnect:
             return Response(status_code=CLIENT_CLOSED_REQUEST)
         except Exception as error:
-            return error_response(error, route.dialect)
+            theirs = route.anthropics if is_anthropics(request.headers) else None
+            return error_response(error, theirs or route.dialect)
 
     methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
     app.add_api_route(route.path, endpoint, methods=methods, response_model=None)

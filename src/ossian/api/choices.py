@@ -1,4 +1,4 @@
-"""Several answers to one request, and the weights a caller puts on tokens: what OpenAI's two doors have in common."""
+"""Several answers to one request, and the weights a caller puts on tokens: what OpenAI's doors have in common."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ossian.api.desk import Desk
+from ossian.api.dialects import Refusal
 from ossian.api.prompts import LARGEST_TOKEN
 from ossian.chat import ChatRequest, CompletionRequest, Events, Sampling
 from ossian.errors import BadRequest
@@ -27,6 +28,12 @@ async def answer_in_turn(desk: Desk, file: ModelFile, asked: Sequence[ChatReques
         async with aclosing(desk.ask(request, file)) as events:
             async for event in events:
                 yield event
+
+
+def refuse_obfuscation(asked: bool) -> None:
+    if asked:
+        field = "stream_options.include_obfuscation"
+        raise Refusal(f"{field} is not supported: nothing is padded", field)
 
 
 def read_logit_bias(given: Mapping[str, Any], vocabulary: int = 0) -> dict[int, float]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ossian.api.dialects import write_openai_error
+from ossian.api.dialects import COMPLETIONS
 from ossian.api.openai_reply import write_usage
 from ossian.chat import Done, Event, Logprob, Text, Usage
 from ossian.errors import OssianError
@@ -66,7 +66,7 @@ class CompletionReply:
         self.offsets = Offsets()
 
     def write_failure(self, error: OssianError) -> Iterator[Words]:
-        yield write_openai_error(error)
+        yield COMPLETIONS.write_error(error)
 
     def write_whole(self, chunks: Iterable[Words]) -> Words:
         """All chunks as one object."""

@@ -8,10 +8,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, reseed
+from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, refuse_obfuscation, reseed
 from ossian.api.completion_reply import CompletionReply
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import OPENAI
+from ossian.api.dialects import COMPLETIONS
 from ossian.api.openai import OPTION_FIELDS, read_response_format
 from ossian.api.options import Options, drop_unset, read_format, read_options, read_think, with_options
 from ossian.api.prompts import read_prompts
@@ -39,13 +39,13 @@ async def complete(request: Request) -> Response:
     reply = CompletionReply(body.model, len(asked), body.n, body.stream_options.include_usage and body.stream)
     events = answer_aloud(desk, file, asked) if body.echo else answer_in_turn(desk, file, asked)
     if body.stream:
-        return StreamResponse(events, reply, OPENAI, desk.stopping, desk.comment_seconds)
+        return StreamResponse(events, reply, COMPLETIONS, desk.stopping, desk.comment_seconds)
 
     async def whole() -> dict[str, Any]:
         async with aclosing(events):
             return reply.write_whole([chunk async for event in events for chunk in reply.write_event(event)])
 
-    return WholeResponse(whole, OPENAI, desk.stopping)
+    return WholeResponse(whole, COMPLETIONS, desk.stopping)
 
 
 async def answer_aloud(desk: Desk, file: ModelFile, asked: Sequence[CompletionRequest]) -> Events:
@@ -107,6 +107,7 @@ def refuse_thinking(body: OpenAICompletion, file: ModelFile) -> None:
 
 
 def check_numbers(body: OpenAICompletion) -> None:
+    refuse_obfuscation(body.stream_options.include_obfuscation)
     if body.n < 1:
         raise BadRequest("n must be at least 1")
     if body.best_of not in (None, 1, body.n):

@@ -3,8 +3,9 @@
 import json
 import logging
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -22,6 +23,9 @@ ANTHROPIC_KINDS = {
     404: "not_found_error",
     413: "request_too_large",
 }
+
+
+LLAMA_KINDS = {400: "invalid_request_error", 403: "permission_error", 404: "not_found_error", 503: "unavailable_error"}
 
 
 class Refusal(BadRequest):
@@ -57,14 +61,15 @@ def write_ollama_error(error: OssianError) -> dict[str, Any]:
     return {"error": str(error)}
 
 
-def write_openai_error(error: OssianError) -> dict[str, Any]:
+def write_openai_error(error: OssianError, prompt: str = "messages") -> dict[str, Any]:
+    """OpenAI's envelope; `prompt` is the field that holds what a model reads."""
     kind = "api_error" if error.status >= 500 else "invalid_request_error"
     code = param = None
     match error:
         case ModelNotFound():
             kind, code, param = "not_found_error", "model_not_found", "model"
         case ContextTooLong():
-            code, param = "context_length_exceeded", "messages"
+            code, param = "context_length_exceeded", error.field or prompt
         case Refusal():
             code, param = error.code, error.param
     return {"error": {"message": str(error), "type": kind, "param": param, "code": code}}
@@ -74,6 +79,15 @@ def write_anthropic_error(error: OssianError) -> dict[str, Any]:
     kind = "overloaded_error" if isinstance(error, ServerBusy) else ANTHROPIC_KINDS.get(error.status, "api_error")
     said = {"type": kind, "message": str(error)}
     return {"type": "error", "error": said, "request_id": f"req_{secrets.token_hex(12)}"}
+
+
+def write_llama_error(error: OssianError) -> dict[str, Any]:
+    """llama.cpp's own envelope, whose code is the status."""
+    kind = LLAMA_KINDS.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
+    said: dict[str, Any] = {"code": error.status, "message": str(error), "type": kind}
+    if isinstance(error, ContextTooLong):
+        said |= {"type": "exceed_context_size_error", "n_prompt_tokens": error.prompt_tokens, "n_ctx": error.context}
+    return {"error": said}
 
 
 def frame_by_type(data: dict[str, Any]) -> bytes:
@@ -89,16 +103,27 @@ OPENAI = Dialect(
     end=b"data: [DONE]\n\n",
     comment=b": keep-alive\n\n",
 )
+LLAMA = replace(OPENAI, write_error=write_llama_error, end=b"")
+COMPLETIONS = replace(OPENAI, write_error=partial(write_openai_error, prompt="prompt"))
 ANTHROPIC = Dialect(write_anthropic_error, "text/event-stream", frame_by_type, comment=frame_by_type(PING))
-RESPONSES = Dialect(write_openai_error, "text/event-stream", frame_by_type, comment=OPENAI.comment)
+RESPONSES = Dialect(
+    partial(write_openai_error, prompt="input"), "text/event-stream", frame_by_type, comment=OPENAI.comment
+)
 """OpenAI's newer streams: events have names, and the last of them is the end."""
 
 
-def dialect_of(path: str) -> Dialect:
+def is_anthropics(headers: Mapping[str, str]) -> bool:
+    """Whether a client of Anthropic calls: all of them say which version of its API they speak."""
+    return "anthropic-version" in headers
+
+
+def dialect_of(path: str, headers: Mapping[str, str]) -> Dialect:
     """The dialect that a path is spoken in, known before any route is."""
-    if path.startswith("/v1/messages"):
+    if path.startswith("/v1/messages") or (path.startswith("/v1/models") and is_anthropics(headers)):
         return ANTHROPIC
-    return OPENAI if path.startswith("/v1/") or path in ("/api/chat/completions", "/rerank", "/infill") else OLLAMA
+    if path == "/infill":
+        return LLAMA
+    return OPENAI if path.startswith("/v1/") or path in ("/api/chat/completions", "/rerank") else OLLAMA
 
 
 def json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

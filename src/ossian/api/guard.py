@@ -62,7 +62,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        dialect = dialect_of(scope["path"])
+        dialect = dialect_of(scope["path"], headers)
         try:
             self.check(scope, headers)
         except Forbidden as error:

@@ -1,4 +1,4 @@
-"""Ollama's door: /api/chat and /api/generate."""
+"""Ollama's door: /api/chat, and the answers of /api/generate too."""
 
 import json
 import time
@@ -16,10 +16,10 @@ from ossian.api.openai import read_tool_choice
 from ossian.api.options import read_format, read_keep_alive, read_options, read_think, with_options
 from ossian.api.recall import read_arguments
 from ossian.api.shapes import read_body
-from ossian.api.shapes_ollama import OllamaCall, OllamaChat, OllamaGenerate, OllamaMessage, OllamaRequest
+from ossian.api.shapes_ollama import OllamaCall, OllamaChat, OllamaMessage, OllamaRequest
 from ossian.api.streams import Whole, WholeResponse
-from ossian.api.turns import check_ability, finish_conversation, ollama_name, read_role, read_tools
-from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Logprob, Message, Text, Thinking, ToolCall
+from ossian.api.turns import check_ability, finish_conversation, read_role, read_tools
+from ossian.chat import ChatRequest, Done, Event, Logprob, Message, Text, Thinking, ToolCall
 from ossian.errors import BadRequest, NotSupported, OssianError
 from ossian.store.catalogue import ModelFile
 
@@ -38,20 +38,6 @@ async def chat(request: Request) -> Response:
     if not body.messages:
         return load_or_unload(desk, body, file, reply, "chat")
     return desk.respond(desk.ask(read_chat(body, file), file), reply, OLLAMA, body.stream)
-
-
-async def generate(request: Request) -> Response:
-    """Answer a single prompt, or continue raw text, as Ollama does."""
-    desk = desk_of(request)
-    body = await read_body(request, OllamaGenerate)
-    check_request(body)
-    file = desk.find(body.model)
-    if body.images:
-        raise NotSupported(body.model, "images")
-    reply = OllamaReply(body.model, generate_words)
-    if not body.prompt and not body.suffix:
-        return load_or_unload(desk, body, file, reply, "generate")
-    return desk.respond(desk.ask(read_generate(body, file), file), reply, OLLAMA, body.stream)
 
 
 def load_or_unload(desk: Desk, body: OllamaRequest, file: ModelFile, reply: "OllamaReply", ability: str) -> Response:
@@ -77,43 +63,16 @@ def check_request(body: OllamaRequest) -> None:
     """Raise BadRequest for what is wrong whatever is asked, also where a model is only to be loaded."""
     read_format(body.format)
     read_top_logprobs(body.logprobs, body.top_logprobs)
+    if body.debug_render_only:
+        raise BadRequest("_debug_render_only is not supported: ask /v1/messages/count_tokens how long a prompt is")
 
 
 def read_chat(body: OllamaChat, file: ModelFile) -> ChatRequest:
     """What /api/chat asks, in our words. Raises BadRequest for what is not served, and names it."""
     check_ability("chat", body.model, file)
     messages = [read_message(shape, index, body.model) for index, shape in enumerate(body.messages)]
-    asked = write_request(body, file, tuple(messages), body.tools)
+    asked = write_request(body, file, finish_conversation(messages, file), body.tools)
     return replace(asked, tool_choice=read_tool_choice(body.tool_choice, asked.tools))
-
-
-def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | CompletionRequest:
-    """What /api/generate asks: a conversation of one turn, with `raw` bare text, with `suffix` what stands between."""
-    check_ability("generate", body.model, file)
-    if body.raw and (body.template or body.system or body.context):
-        raise BadRequest("raw mode does not support template, system, or context")
-    if body.suffix and "insert" not in file.capabilities:
-        raise BadRequest(f"{ollama_name(file)} does not support insert")
-    if body.suffix and (body.system or read_format(body.format)):
-        raise BadRequest("suffix does not go together with system or format")
-    if body.template:
-        raise BadRequest("template is not supported: a model is always asked in its own language; see raw")
-    if body.context:
-        raise BadRequest("context is not supported; send the conversation to /api/chat instead")
-    if not (body.raw or body.suffix):
-        system = [Message("system", body.system)] if body.system else []
-        return write_request(body, file, (*system, Message("user", body.prompt)), [])
-    if body.think:
-        raise BadRequest("think is not supported with raw or suffix: there is no place for thinking")
-    options = read_options(body.options, file)
-    request = CompletionRequest(
-        body.model,
-        body.prompt,
-        body.suffix,
-        format=read_format(body.format),
-        top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
-    )
-    return with_options(request, options, body.keep_alive)
 
 
 def write_request(body: OllamaRequest, file: ModelFile, messages: tuple[Message, ...], tools: list[Any]) -> ChatRequest:
@@ -122,7 +81,7 @@ def write_request(body: OllamaRequest, file: ModelFile, messages: tuple[Message,
     think, reasoning = read_think(body.think, body.model, file)
     request = ChatRequest(
         body.model,
-        finish_conversation(messages, file),
+        messages,
         tools=offered,
         reasoning=reasoning,
         think=think,
@@ -159,15 +118,6 @@ def chat_words(content: str = "", thinking: str = "", calls: list[Words] | None 
     return {"message": message}
 
 
-def generate_words(content: str = "", thinking: str = "", calls: list[Words] | None = None) -> Words:
-    words: Words = {"response": content}
-    if thinking:
-        words["thinking"] = thinking
-    if calls:
-        words["tool_calls"] = calls
-    return words
-
-
 @dataclass(slots=True)
 class OllamaReply:
     """One answer in Ollama's words. `words` puts content, thinking and calls where the route has them."""
@@ -185,15 +135,15 @@ class OllamaReply:
             case ToolCall():
                 yield self.write_chunk(self.words(calls=[self.write_call(event)]))
             case Done():
-                yield {**self.write_last(event.reason), **write_usage(event)}
+                yield {**self.write_last(event.reason), **write_context(event), **write_usage(event)}
 
     def write_failure(self, error: OssianError) -> Iterator[Words]:
         yield write_ollama_error(error)
 
     def write_whole(self, whole: Whole) -> Words:
         words = self.words(whole.text, whole.thinking, [self.write_call(call) for call in whole.calls])
-        likely = write_likely(whole.logprobs)
-        return {**self.write_last(whole.done.reason), **words, **likely, **write_usage(whole.done)}
+        last = {**self.write_last(whole.done.reason), **words, **write_likely(whole.logprobs)}
+        return {**last, **write_context(whole.done), **write_usage(whole.done)}
 
     def write_chunk(self, words: Words) -> Words:
         return {"model": self.model, "created_at": write_now(), **words, "done": False}
@@ -211,6 +161,11 @@ class OllamaReply:
 
 def write_likely(logprobs: Sequence[Logprob]) -> Words:
     return {"logprobs": write_logprobs(logprobs)} if logprobs else {}
+
+
+def write_context(done: Done) -> Words:
+    """What a caller of /api/generate sends back to go on."""
+    return {"context": list(done.tokens)} if done.tokens else {}
 
 
 def write_usage(done: Done) -> Words:

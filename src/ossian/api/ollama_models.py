@@ -65,6 +65,9 @@ async def show(request: Request) -> Response:
     asked = body.model or body.name
     if not asked:
         raise BadRequest("model is required")
+    for name in ("system", "template", "options"):
+        if getattr(body, name):
+            raise BadRequest(f"{name} is not supported: a model is shown as it is")
     desk = desk_of(request)
     file = desk.find(asked)
     shown = write_show(file, desk, verbose=body.verbose)

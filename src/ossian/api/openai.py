@@ -1,4 +1,4 @@
-"""OpenAI's door: /v1/chat/completions and /v1/models."""
+"""OpenAI's door: /v1/chat/completions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,16 +7,17 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, reseed
-from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import OPENAI, json_response
+from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, refuse_obfuscation, reseed
+from ossian.api.desk import desk_of
+from ossian.api.dialects import OPENAI, Refusal
+from ossian.api.functions import as_tools, offers_functions, read_function_choice, read_past_call, read_result
 from ossian.api.logprobs import read_top_logprobs
-from ossian.api.ollama_models import COPILOT_AGENT, most_output
+from ossian.api.ollama_models import COPILOT_AGENT
 from ossian.api.openai_reply import OpenAIReply
 from ossian.api.options import Options, read_options, read_think, with_options
 from ossian.api.shapes import read_body
 from ossian.api.shapes_openai import OpenAICall, OpenAIChat, OpenAIMessage, ResponseFormat
-from ossian.api.turns import check_ability, finish_conversation, read_role, read_tools
+from ossian.api.turns import ask_for_length, check_ability, finish_conversation, read_role, read_tools
 from ossian.chat import ChatRequest, Message, OnlyTool, Tool, ToolCall, ToolChoice
 from ossian.errors import BadRequest, NotSupported
 from ossian.store.catalogue import ModelFile
@@ -31,6 +32,7 @@ THINK_OF_EFFORT: dict[str, bool | str] = {
     "ultra": "high",
     "max": "high",
 }
+UNSERVED = ("audio", "moderation", "web_search_options")
 OPTION_FIELDS = (
     "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repeat_penalty",
     "seed", "stop", "num_ctx",
@@ -49,34 +51,11 @@ async def chat(request: Request) -> Response:
     reply = OpenAIReply(
         body.model,
         choices=body.n,
+        as_functions=offers_functions(body),
         include_usage=body.stream_options.include_usage,
         in_copilot=request.headers.get("user-agent", "").startswith(COPILOT_AGENT),
     )
     return desk.respond(answer_in_turn(desk, file, choices), reply, OPENAI, body.stream)
-
-
-async def models(request: Request) -> Response:
-    """The models on this disk."""
-    desk = desk_of(request)
-    return json_response({"object": "list", "data": [write_model(file, desk) for file in desk.models()]})
-
-
-async def model(request: Request) -> Response:
-    """One model."""
-    desk = desk_of(request)
-    return json_response(write_model(desk.find(request.path_params["model"]), desk))
-
-
-def write_model(file: ModelFile, desk: Desk) -> dict[str, Any]:
-    context = desk.context_of(file)
-    return {
-        "id": file.name,
-        "object": "model",
-        "created": int(file.modified_at.timestamp()),
-        "owned_by": "library",
-        "context_length": context,
-        "max_output_tokens": most_output(context),
-    }
 
 
 def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
@@ -86,34 +65,47 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
     if not body.messages:
         raise BadRequest("[] is too short - 'messages'")
     messages = [read_message(shape, index, body.model) for index, shape in enumerate(body.messages)]
-    tools = read_tools(body.tools, file)
+    tools, choice = read_offer(body, file)
     think, reasoning = read_think(read_effort(body), body.model, file)
     options = read_all_options(body, file)
     bias = read_logit_bias(body.logit_bias, file.vocabulary)
     request = ChatRequest(
         body.model,
-        finish_conversation(messages, file),
+        ask_for_length(finish_conversation(messages, file), body.verbosity, "verbosity"),
         tools=tools,
         reasoning=reasoning,
         think=think,
         format=read_response_format(body.response_format),
-        tool_choice=read_tool_choice(body.tool_choice, tools),
-        one_call=not body.parallel_tool_calls,
+        tool_choice=choice,
+        one_call=not body.parallel_tool_calls or offers_functions(body),
         top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
     )
     return with_options(request, replace(options, sampling=replace(options.sampling, logit_bias=bias)), body.keep_alive)
 
 
 def refuse_unserved(body: OpenAIChat) -> None:
-    """Nothing is left out silently: what is not served is refused by name."""
+    """Nothing is left out silently: what is not served is refused by name.
+
+    Fields that change no answer need no reading: `prediction` (it is about speed), `store`, `metadata`, `user` …
+    """
     if not 1 <= body.n <= MOST_CHOICES:
         raise BadRequest(f"n must be between 1 and {MOST_CHOICES}")
     if body.top_logprobs and not body.logprobs:
         raise BadRequest("top_logprobs needs logprobs to be true")
-    if body.functions:
-        raise BadRequest("functions is not supported: write tools, as OpenAI does since 2023")
     if body.modalities not in ([], ["text"]):
         raise BadRequest('modalities other than ["text"] are not supported')
+    for name in UNSERVED:
+        if getattr(body, name) is not None:
+            raise Refusal(f"{name} is not supported", name)
+    refuse_obfuscation(body.stream_options.include_obfuscation)
+
+
+def read_offer(body: OpenAIChat, file: ModelFile) -> tuple[tuple[Tool, ...], ToolChoice]:
+    """The tools on offer, and whether one must be called."""
+    if offers_functions(body):
+        return read_tools(as_tools(body.functions), file), read_function_choice(body.function_call, body.functions)
+    tools = read_tools(body.tools, file)
+    return tools, read_tool_choice(body.tool_choice, tools)
 
 
 def read_tool_choice(choice: Any, tools: Sequence[Tool]) -> ToolChoice:
@@ -173,14 +165,20 @@ def read_response_format(shape: ResponseFormat | None) -> Any:
 def read_message(shape: OpenAIMessage, index: int, model: str) -> Message:
     thinking = read_thinking(shape)
     field = f"messages[{index}]"
+    if shape.role == "function":
+        return read_result(shape, read_content(shape.content, f"{field}.content", model), field)
+    calls = (*map(read_call, shape.tool_calls), *read_past_call(shape, field))
     role = read_role(shape.role, f"{field}.role")
-    if shape.content is None and not (role == "assistant" and (shape.tool_calls or thinking)):
+    content = shape.refusal or None if shape.content is None and role == "assistant" else shape.content
+    if content is None and not (role == "assistant" and (calls or thinking)):
         raise BadRequest(f"{field}.content is missing")
+    if shape.audio is not None:
+        raise BadRequest(f"{field}.audio is not supported")
     return Message(
         role,
-        read_content(shape.content, f"{field}.content", model),
+        read_content(content, f"{field}.content", model),
         thinking=thinking if role == "assistant" else "",
-        calls=tuple(read_call(call) for call in shape.tool_calls),
+        calls=calls,
         call_id=shape.tool_call_id,
         name=shape.name if role == "tool" else "",
     )
@@ -196,6 +194,8 @@ def read_content(content: Any, field: str, model: str) -> str:
     for index, part in enumerate(content):
         match part:
             case {"type": "text" | "input_text" | "output_text", "text": str(text)}:
+                texts.append(text)
+            case {"type": "refusal", "refusal": str(text)}:
                 texts.append(text)
             case {"type": "image_url" | "input_image"}:
                 raise NotSupported(model, "images")

@@ -19,12 +19,14 @@ Words = dict[str, Any]
 class OpenAIReply:
     """Every chunk of one answer has the same id and time; the first one says the role.
 
-    in_copilot   VS Code shows "Response contained no choices" for an error in mid-stream, and drops the answer
-                 so far; there the error is written as the end of the answer.
+    as_functions   calls are written in the words of 2023: one, without an id
+    in_copilot     VS Code shows "Response contained no choices" for an error in mid-stream, and drops the answer
+                   so far; there the error is written as the end of the answer.
     """
 
     model: str
     choices: int = 1
+    as_functions: bool = False
     include_usage: bool = False
     in_copilot: bool = False
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
@@ -39,8 +41,8 @@ class OpenAIReply:
                 yield self.write_chunk({"content": text}, logprobs=logprobs)
             case Thinking(text):
                 yield self.write_chunk(self.write_thinking(text))
-            case ToolCall():
-                yield self.write_chunk({"tool_calls": [self.write_call(event)]})
+            case ToolCall() if not (self.as_functions and self.call_ids):
+                yield self.write_chunk(self.write_calls([event]))
             case Done():
                 yield from self.write_end(event)
 
@@ -69,7 +71,7 @@ class OpenAIReply:
         if whole.thinking:
             message |= {"reasoning": whole.thinking, "reasoning_content": whole.thinking}
         if whole.calls:
-            message["tool_calls"] = [self.write_call(call) for call in whole.calls]
+            message |= self.write_calls(whole.calls)
         reason = self.finish_reason(whole.done)
         return {"index": index, "message": message, "finish_reason": reason, "logprobs": write_content(whole.logprobs)}
 
@@ -95,6 +97,11 @@ class OpenAIReply:
             "system_fingerprint": "fp_ossian",
         }
 
+    def write_calls(self, calls: Sequence[ToolCall]) -> Words:
+        """Calls as a part of the message."""
+        written = [self.write_call(call) for call in calls]
+        return {"function_call": written[0]["function"]} if self.as_functions else {"tool_calls": written}
+
     def write_call(self, call: ToolCall) -> Words:
         """A whole call. Clients tell calls apart by id, so no two have the same."""
         fresh = call.id and call.id not in self.call_ids
@@ -107,7 +114,8 @@ class OpenAIReply:
         }
 
     def finish_reason(self, done: Done) -> str:
-        return "tool_calls" if self.call_ids and done.reason == "stop" else done.reason
+        called = "function_call" if self.as_functions else "tool_calls"
+        return called if self.call_ids and done.reason == "stop" else done.reason
 
 
 def write_content(logprobs: Sequence[Logprob]) -> Words | None:
@@ -123,4 +131,5 @@ def write_usage(*choices: Usage) -> Words:
         "completion_tokens": written,
         "total_tokens": prompt + written,
         "prompt_tokens_details": {"cached_tokens": choices[0].cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": sum(usage.thinking_tokens for usage in choices)},
     }

@@ -217,7 +217,6 @@ def write_failure(error: OssianError) -> Words:
 
 
 def write_usage(usage: Usage) -> Words:
-    """Tokens. How many of them were thinking is not known apart, so that is 0, as the reference says."""
     return {
         "input_tokens": usage.prompt_tokens,
         "input_tokens_details": {
@@ -225,6 +224,6 @@ def write_usage(usage: Usage) -> Words:
             "cache_write_tokens": usage.prompt_tokens - usage.cached_tokens,
         },
         "output_tokens": usage.completion_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": usage.thinking_tokens},
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
     }

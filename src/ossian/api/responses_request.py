@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ossian.api.choices import refuse_obfuscation
 from ossian.api.dialects import Refusal
 from ossian.api.logprobs import MOST_LOGPROBS
 from ossian.api.openai import THINK_OF_EFFORT
@@ -10,7 +11,7 @@ from ossian.api.options import Options, read_format, read_options, read_think, w
 from ossian.api.responses_items import Placed, read_turns
 from ossian.api.responses_tools import dump_shape, offer_tools, read_choice, write_tool
 from ossian.api.shapes_responses import ResponsesCreate, ResponsesPrompt
-from ossian.api.turns import check_ability, finish_conversation
+from ossian.api.turns import ask_for_length, check_ability, finish_conversation
 from ossian.chat import ChatRequest, Message
 from ossian.store.catalogue import ModelFile
 
@@ -23,7 +24,6 @@ INCLUDABLE = (
 )  # fmt: skip
 WORDS_OF_FIELD = {
     "truncation": ("disabled",),
-    "text.verbosity": ("low", "medium", "high"),
     "reasoning.summary": ("", "auto", "concise", "detailed"),
     "reasoning.generate_summary": ("", "auto", "concise", "detailed"),
     "reasoning.context": ("auto", "current_turn"),
@@ -45,7 +45,7 @@ def read_request(body: ResponsesPrompt, items: Sequence[Placed], file: ModelFile
     think, reasoning = read_think(read_effort(body), body.model, file)
     request = ChatRequest(
         body.model,
-        finish_conversation([*instructions, *turns], file),
+        ask_for_length(finish_conversation([*instructions, *turns], file), body.text.verbosity, "text.verbosity"),
         tools=tools,
         reasoning=reasoning,
         think=think,
@@ -62,6 +62,7 @@ def refuse_unserved(body: ResponsesPrompt) -> None:
     refused = ["conversation", "personality"]
     if isinstance(body, ResponsesCreate):
         refused += ["background", "prompt", "context_management", "moderation", "prompt_cache_options"]
+        refused += ["background_options", "access_programs", "image"]
         check_create(body)
     for name in refused:
         if getattr(body, name):
@@ -81,8 +82,7 @@ def check_create(body: ResponsesCreate) -> None:
             raise Refusal(f"{name} must be at least 1", name)
     if not 0 <= body.top_logprobs <= MOST_LOGPROBS:
         raise Refusal(f"top_logprobs must be between 0 and {MOST_LOGPROBS}", "top_logprobs")
-    if body.stream_options.include_obfuscation:
-        raise Refusal("stream_options.include_obfuscation is not supported", "stream_options.include_obfuscation")
+    refuse_obfuscation(body.stream_options.include_obfuscation)
     pairs = body.metadata.items()
     if len(pairs) > MOST_METADATA or any(len(key) > LONGEST_KEY or len(text) > LONGEST_VALUE for key, text in pairs):
         raise Refusal(

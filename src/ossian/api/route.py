@@ -18,6 +18,7 @@ class Route:
 
     body        the shape of what is sent, for the OpenAPI document
     manages     it changes which models there are, and is not for everybody who may ask them
+    anthropics  the dialect for clients of Anthropic, where the path is theirs too
     """
 
     method: str
@@ -26,6 +27,7 @@ class Route:
     dialect: Dialect = OLLAMA
     body: type[Shape] | None = None
     manages: bool = False
+    anthropics: Dialect | None = None
 
     @property
     def shown_path(self) -> str:

@@ -33,6 +33,7 @@ class AnthropicUsage(TypedDict):
     cache_creation_input_tokens: int
     cache_read_input_tokens: int
     output_tokens: int
+    output_tokens_details: dict[str, int]
 
 
 class SaidTurn(TypedDict):
@@ -48,3 +49,20 @@ class SaidTurn(TypedDict):
 
 class CountedTokens(TypedDict):
     input_tokens: int
+
+
+class AnthropicModel(TypedDict):
+    type: Literal["model"]
+    id: str
+    display_name: str
+    created_at: str
+    lifecycle: Literal["active"]
+    max_input_tokens: int
+    max_tokens: int
+
+
+class AnthropicModels(TypedDict):
+    data: list[AnthropicModel]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None

@@ -147,6 +147,7 @@ class Chatted(Measured):
 class Generated(Measured):
     response: str
     thinking: NotRequired[str]
+    context: NotRequired[list[int]]
 
 
 class Embedded(TypedDict):

@@ -18,6 +18,18 @@ class OpenAIError(TypedDict):
     error: ErrorWords
 
 
+class LlamaWords(TypedDict):
+    code: int
+    message: str
+    type: str
+    n_prompt_tokens: NotRequired[int]
+    n_ctx: NotRequired[int]
+
+
+class LlamaError(TypedDict):
+    error: LlamaWords
+
+
 class OpenAIModel(TypedDict):
     id: str
     object: Literal["model"]
@@ -36,11 +48,16 @@ class CachedShape(TypedDict):
     cached_tokens: int
 
 
+class ThoughtShape(TypedDict):
+    reasoning_tokens: int
+
+
 class OpenAIUsage(TypedDict):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
     prompt_tokens_details: CachedShape
+    completion_tokens_details: ThoughtShape
 
 
 class OpenAICalledFunction(TypedDict):
@@ -61,6 +78,7 @@ class CompletedMessage(TypedDict):
     reasoning: NotRequired[str]
     reasoning_content: NotRequired[str]
     tool_calls: NotRequired[list[OpenAICalled]]
+    function_call: NotRequired[OpenAICalledFunction]
 
 
 class Likelihoods(TypedDict):
@@ -162,7 +180,9 @@ class Timings(TypedDict):
     predicted_ms: float
 
 
-class Infilled(TypedDict):
+class Infilled(TypedDict, total=False):
+    """All of it, or what `response_fields` name."""
+
     content: str
     stop: bool
     model: str

@@ -10,7 +10,7 @@ from ossian.api.dialects import Dialect
 from ossian.api.glossary import explain
 from ossian.api.said_anthropic import AnthropicError
 from ossian.api.said_ollama import OllamaError
-from ossian.api.said_openai import OpenAIError
+from ossian.api.said_openai import LlamaError, OpenAIError
 from ossian.api.shapes import Shape
 from ossian.errors import BadRequest
 
@@ -89,6 +89,8 @@ def refer(shape: Any) -> Words:
 
 
 def answer_schema(said: Said) -> Words:
+    if said.anthropics is not None:
+        return {"anyOf": [refer(said.shape), refer(said.anthropics)]}
     if said.shape is not None:
         return refer(said.shape)
     return {"type": "object" if said.media_type == JSON else "string"}
@@ -101,4 +103,6 @@ def error_schema(dialect: Dialect) -> Words:
             return refer(AnthropicError)
         case {"error": str()}:
             return refer(OllamaError)
+        case {"error": {"code": int()}}:
+            return refer(LlamaError)
     return refer(OpenAIError)

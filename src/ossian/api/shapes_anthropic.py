@@ -109,6 +109,12 @@ class AnthropicPrompt(Shape):
     container: Unserved = None
     mcp_servers: UnservedList = Field(default_factory=list)
     speed: str = "standard"
+    inference_geo: str = "global"
+    diagnostics: Unserved = None
+    compaction: Unserved = None
+    thread: Unserved = None
+    fallbacks: Unserved = None
+    fallback_credit_token: Unserved = None
     think: Think = None
 
 

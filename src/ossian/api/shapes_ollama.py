@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ossian.api.kinds import Duration, Format, Options, Think, UnservedList
+from ossian.api.kinds import Duration, Format, Options, Think, Unserved, UnservedList
 from ossian.api.shapes import Shape, ToolShape, documented
 
 
@@ -29,7 +29,10 @@ class OllamaMessage(Shape):
 
 
 class OllamaRequest(Shape):
-    """What chat and generate have in common. `think`, `format` and `keep_alive` have several types: read by hand."""
+    """What chat and generate have in common. `think`, `format` and `keep_alive` have several types: read by hand.
+
+    With or without `truncate` and `shift`: nothing is cut, and a prompt that is too long is refused with both lengths.
+    """
 
     model: str = ""
     stream: bool = True
@@ -39,6 +42,9 @@ class OllamaRequest(Shape):
     format: Format = None
     logprobs: bool = False
     top_logprobs: int = 0
+    truncate: bool = True
+    shift: bool = True
+    debug_render_only: bool = Field(False, alias="_debug_render_only")
 
 
 class OllamaChat(OllamaRequest):
@@ -76,6 +82,9 @@ class OllamaGenerate(OllamaRequest):
     context: list[int] = Field(default_factory=list)
     raw: bool = False
     images: UnservedList = Field(default_factory=list)
+    width: Unserved = None
+    height: Unserved = None
+    steps: Unserved = None
 
 
 class OllamaPull(Shape):
@@ -92,3 +101,6 @@ class OllamaShow(Shape):
     model: str = ""
     name: str = ""
     verbose: bool = False
+    system: str = ""
+    template: str = ""
+    options: dict[str, Any] = Field(default_factory=dict)

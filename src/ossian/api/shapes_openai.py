@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from ossian.api.kinds import Choice, Duration, Number, Options, Parts, Stop, Think, UnservedList
-from ossian.api.shapes import Shape, ToolShape, documented
+from ossian.api.kinds import Choice, Duration, Number, Options, Parts, Stop, Think, Unserved
+from ossian.api.shapes import FunctionShape, Shape, ToolShape, documented
 
 WEATHER = {
     "type": "function",
@@ -36,12 +36,16 @@ class OpenAIMessage(Shape):
     thinking: Any = None
     cot_summary: Any = None
     tool_calls: list[OpenAICall] = Field(default_factory=list)
+    function_call: OpenAIFunction | None = None
     tool_call_id: str = ""
     name: str = ""
+    refusal: str = ""
+    audio: Any = None
 
 
 class StreamOptions(Shape):
     include_usage: bool = False
+    include_obfuscation: bool = False
 
 
 class ReasoningShape(Shape):
@@ -57,6 +61,8 @@ class ResponseFormat(Shape):
 
 
 class OpenAIChat(Shape):
+    """From `audio` on: what is refused by name."""
+
     model_config = documented(
         {"model": "demo", "messages": [{"role": "user", "content": "What is a list?"}]},
         {
@@ -100,9 +106,14 @@ class OpenAIChat(Shape):
     logprobs: bool = False
     top_logprobs: int = 0
     logit_bias: dict[str, Any] = Field(default_factory=dict)
-    functions: UnservedList = Field(default_factory=list)
+    functions: list[FunctionShape] = Field(default_factory=list)
+    function_call: Choice = None
     modalities: list[str] = Field(default_factory=list)
+    verbosity: str = "medium"
     options: Options = Field(default_factory=dict)
     num_ctx: Number = None
     keep_alive: Duration = None
     think: Think = None
+    audio: Unserved = None
+    moderation: Unserved = None
+    web_search_options: Unserved = None

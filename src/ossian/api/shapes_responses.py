@@ -94,6 +94,9 @@ class ResponsesCreate(ResponsesPrompt):
     prompt_cache_options: Unserved = None
     service_tier: str = "default"
     background: bool = False
+    background_options: Unserved = None
     prompt: Unserved = None
     context_management: Unserved = None
     moderation: Unserved = None
+    access_programs: Unserved = None
+    image: Unserved = None

@@ -4,12 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast, get_args
 
+from ossian.api.dialects import Refusal
 from ossian.api.shapes import ToolShape
 from ossian.chat import Message, Role, Tool
 from ossian.errors import BadRequest, NotSupported
 from ossian.store.catalogue import ModelFile
 
 ROLES = get_args(Role)
+WORDS_OF_VERBOSITY = {
+    "low": "Keep the final answer short: what was asked, and no more.",
+    "medium": "",
+    "high": "Let the final answer be detailed: explain, and give examples where they help.",
+}
 
 
 def read_role(role: str, field: str) -> Role:
@@ -53,5 +59,19 @@ def finish_conversation(messages: Sequence[Message], file: ModelFile) -> tuple[M
     own = [Message("system", file.system)] if file.system and messages[0].role != "system" else []
     names = {call.id: call.name for message in messages for call in message.calls if call.id}
     named = [replace(turn, name=turn.name or names.get(turn.call_id, "")) for turn in messages]
-    start = next((index for index, turn in enumerate(named) if turn.role not in ("system", "developer")), len(named))
+    start = first_turn(named)
     return (*own, *named[:start], *file.messages, *named[start:])
+
+
+def ask_for_length(messages: tuple[Message, ...], verbosity: str, field: str) -> tuple[Message, ...]:
+    """The conversation with the wish for a short or a long answer: gpt-oss knows it only as an instruction."""
+    if verbosity not in WORDS_OF_VERBOSITY:
+        raise Refusal(f'{field} "{verbosity}" is not supported; write {", ".join(WORDS_OF_VERBOSITY)}.', field)
+    words, start = WORDS_OF_VERBOSITY[verbosity], first_turn(messages)
+    return (*messages[:start], Message("developer", words), *messages[start:]) if words else messages
+
+
+def first_turn(messages: Sequence[Message]) -> int:
+    """Where the conversation begins, behind what the system and the developer say first."""
+    turns = (index for index, turn in enumerate(messages) if turn.role not in ("system", "developer"))
+    return next(turns, len(messages))

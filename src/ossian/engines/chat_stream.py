@@ -35,6 +35,7 @@ class ChatStream:
         self._call: OpenCall | None = None
         self._number = -1
         self._thought = False
+        self._thoughts = 0  # chunks, of a token each
         self._loops = False
         self._called = False  # as often as it may: llama.cpp's grammar allows more, whatever it is told (tried)
         self._limit = False
@@ -67,6 +68,7 @@ class ChatStream:
 
     def _think(self, text: str) -> Iterator[Event]:
         """Thinking without the blank lines it opens with; none where none was asked for."""
+        self._thoughts += bool(text)
         shown = text if self._thought else text.lstrip()
         self._thought = self._thought or bool(shown)
         if shown and self._request.think:
@@ -107,6 +109,7 @@ class ChatStream:
             prompt_tokens=timings.prompt_tokens,
             cached_tokens=timings.cached_tokens,
             completion_tokens=timings.completion_tokens,
+            thinking_tokens=self._thoughts,
             prompt_seconds=timings.prompt_seconds,
             completion_seconds=timings.completion_seconds,
         )

@@ -63,6 +63,8 @@ class Answer:
     def take(self, piece: Piece) -> list[Event]:
         """The events that a piece completes. A control token's own text is never shown."""
         name = self._names.get(piece.token)
+        if self.parser.is_thinking and not name:
+            self.meter.thought()
         if name not in ENDINGS and self._is_structured:
             self._likely.take(piece)
             return self._shown(self.parser.feed(None, piece.text or name or ""))

@@ -6,16 +6,17 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Sampling
+from ossian.chat import ChatRequest, CompletionRequest, Event, Events, Sampling
 from ossian.engines.call_ids import new_call_id
-from ossian.engines.hearing import Answer
+from ossian.engines.hearing import ENDINGS, Answer
 from ossian.engines.meter import Meter
 from ossian.engines.raw import Opening, RawModel, spec_of
 from ossian.engines.runner import NotForThisEngine, Runner, RunnerSpec
 from ossian.harmony.grammar import answer_grammar
 from ossian.harmony.infill import InfillCutter, render_infill
 from ossian.harmony.parse import Parser
-from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, open_final, opening, render
+from ossian.harmony.render import SPECIAL_TOKENS, Order, Prompt, Special, open_final, opening, render
+from ossian.harmony.tags import END
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
@@ -34,7 +35,7 @@ async def start_local(file: ModelFile, context: int, settings: Settings) -> "Loc
     except BaseException:
         await runner.close()
         raise
-    return LocalModel(file, runner, specials)
+    return LocalModel(file, runner, specials, order=settings.prompt_order)
 
 
 def wants_native(settings: Settings) -> bool:
@@ -64,20 +65,22 @@ class LocalModel(RawModel):
         runner: Runner,
         specials: dict[str, int],
         today: Callable[[], datetime.date] = datetime.date.today,
+        order: Order = "official",
     ) -> None:
         super().__init__(file, runner)
         self._ids = specials
         self._names = {token: name for name, token in specials.items()}
         self._today = today
+        self._order = order
         self._texts: dict[str, list[int]] = {}
 
     async def count(self, request: ChatRequest) -> int:
-        return len(await self._tokens(self._render(request)))
+        return len(await self._prompt_tokens(request, self._render(request)))
 
     async def chat(self, request: ChatRequest) -> Events:
         """Answer in harmony. We open the final channel where the model forgot it."""
         prompt = self._render(request)
-        tokens = await self._tokens(prompt)
+        tokens = await self._prompt_tokens(request, prompt)
         answer = Answer(request, Parser.after(prompt, request.tools, new_call_id), Meter(len(tokens)), self._names)
         async with aclosing(self._write(tokens, prompt, answer)) as events:
             async for event in events:
@@ -85,10 +88,11 @@ class LocalModel(RawModel):
         if answer.wants_final:
             reopened = open_final(prompt, answer.thinking)
             answer.parser = Parser.after(reopened, request.tools, new_call_id)
-            async with aclosing(self._write(await self._tokens(reopened), reopened, answer)) as events:
+            tokens = await self._prompt_tokens(request, reopened)
+            async with aclosing(self._write(tokens, reopened, answer)) as events:
                 async for event in events:
                     yield event
-        yield Done("length" if answer.meter.limit else "stop", answer.meter.usage, answer.stop)
+        yield await self._done(request, answer.meter, answer.stop)
 
     async def _open_gap(self, request: CompletionRequest) -> Opening:
         prefix = request.prompt if isinstance(request.prompt, str) else await self.detokenize(request.prompt)
@@ -98,7 +102,7 @@ class LocalModel(RawModel):
     def _render(self, request: ChatRequest) -> Prompt:
         """The prompt; tools that may not be called are not shown."""
         shown = replace(request, tools=()) if request.tool_choice == "none" else request
-        return render(shown, today=self._today())
+        return render(shown, today=self._today(), order=self._order)
 
     async def _write(self, tokens: list[int], prompt: Prompt, answer: Answer) -> AsyncGenerator[Event, None]:
         """One completion as events, bound by the grammar of what was asked."""
@@ -111,6 +115,13 @@ class LocalModel(RawModel):
                     break
         for event in answer.finish():
             yield event
+
+    async def _prompt_tokens(self, request: ChatRequest, prompt: Prompt) -> list[int]:
+        """A rendered prompt behind the conversation it goes on from, whose last message is ended as a past one is."""
+        past = list(request.past)
+        if past and self._names.get(past[-1]) in (END, *ENDINGS):
+            past.pop()
+        return [*past, *([self._ids[END]] if past else []), *await self._tokens(prompt)]
 
     async def _tokens(self, prompt: Prompt) -> list[int]:
         """Token ids of a rendered prompt. Texts that come again, such as an editor's tools, are tokenised once."""

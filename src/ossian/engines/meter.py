@@ -1,9 +1,11 @@
 """What an answer costs: counts tokens and seconds over the one or two completions it takes."""
 
 import time
+from collections.abc import Sequence
 
 from ossian.chat import Usage
-from ossian.engines.steps import Timings
+from ossian.engines.steps import Piece, Timings
+from ossian.engines.transcript import Transcript
 
 
 class Meter:
@@ -11,29 +13,43 @@ class Meter:
 
     def __init__(self, prompt_tokens: int) -> None:
         self.prompt_tokens = prompt_tokens
+        self.transcript = Transcript()
         self.limit = False
         self._cached = 0
         self._written = 0
         self._prompt_seconds = 0.0
         self._writing_seconds = 0.0
         self._completions = 0
-        self.begin()
+        self._thinking = 0
+        self.begin(())
 
     @property
     def written(self) -> int:
         """Tokens written so far."""
         return self._written + self._pieces
 
-    def begin(self) -> None:
+    @property
+    def writing_seconds(self) -> float:
+        """Since the first piece of this completion."""
+        return time.monotonic() - self._first
+
+    def begin(self, prompt: Sequence[int]) -> None:
         """A completion is asked for."""
-        self._pieces = 0
+        self.transcript.begin(prompt)
+        self._pieces = self._latest = 0
         self._asked = self._first = time.monotonic()
 
-    def piece(self) -> None:
-        """One more token has come."""
+    def piece(self, piece: Piece) -> None:
+        """One more piece has come."""
+        self.transcript.take(piece)
         if self._pieces == 0:
             self._first = time.monotonic()
-        self._pieces += 1
+        written = piece.written or self._pieces + 1
+        self._latest, self._pieces = written - self._pieces, written
+
+    def thought(self) -> None:
+        """The latest piece was thinking."""
+        self._thinking += self._latest
 
     def end(self, timings: Timings | None, *, limit: bool = False) -> None:
         """A completion is over; None when we stopped it ourselves, at a `limit` of ours or for having enough.
@@ -55,6 +71,7 @@ class Meter:
             prompt_tokens=self.prompt_tokens,
             cached_tokens=self._cached,
             completion_tokens=self._written,
+            thinking_tokens=self._thinking,
             prompt_seconds=self._prompt_seconds,
             completion_seconds=self._writing_seconds,
         )

@@ -125,12 +125,17 @@ class RawModel:
                     break
         if held := cutter.feed(opened.cutter.finish()) + cutter.finish():
             yield Text(held, likely.give())
-        yield Done("length" if meter.limit else "stop", meter.usage, cutter.met)
+        yield await self._done(request, meter, cutter.met)
+
+    async def _done(self, request: ChatRequest | CompletionRequest, meter: Meter, stop: str) -> Done:
+        tokens = await meter.transcript.tokens(self._runner.tokenize) if request.keep_tokens else ()
+        return Done("length" if meter.limit else "stop", meter.usage, stop, tokens)
 
     async def _open_text(self, request: CompletionRequest) -> Opening:
-        if not isinstance(request.prompt, str):
-            return Opening(list(request.prompt), NoCutter())
-        return Opening(await self._runner.tokenize(request.prompt, special=True, whole=True), NoCutter())
+        prompt = request.prompt
+        if isinstance(prompt, str):
+            prompt = tuple(await self._runner.tokenize(prompt, special=True, whole=not request.past))
+        return Opening([*request.past, *prompt], NoCutter())
 
     async def _open_gap(self, request: CompletionRequest) -> Opening:
         """What is to be filled in between the prompt and its suffix."""
@@ -147,20 +152,22 @@ class RawModel:
         fields: dict[str, Any] = {"grammar": grammar} if grammar else {}
         if request.top_logprobs is not None:
             fields["n_probs"] = max(1, request.top_logprobs)
-        meter.begin()
-        timings, loops, guard = None, False, LoopGuard()
+        latest = request.writing_seconds if isinstance(request, CompletionRequest) else None
+        meter.begin(tokens)
+        timings, cut, guard = None, False, LoopGuard()
         try:
             async with aclosing(self._runner.complete(tokens, bound, self._fill(request.sampling), **fields)) as steps:
                 async for step in steps:
                     if isinstance(step, Timings):
                         timings = step
-                    else:
-                        meter.piece()
+                    elif bound > 0:  # llama.cpp writes one token also where none is wanted
+                        meter.piece(step)
                         yield trim(step, request.top_logprobs)
-                        if loops := guard.is_loop(step.token):
+                        late = latest is not None and "\n" in step.text and meter.writing_seconds > latest
+                        if cut := guard.is_loop(step.token) or late:
                             break
         finally:
-            meter.end(timings, limit=loops)
+            meter.end(timings, limit=cut)
 
     def _fill(self, sampling: Sampling) -> Sampling:
         """How tokens are drawn, with what is usual where nothing is asked."""

@@ -182,6 +182,7 @@ class Runner:
             "n_predict": max_tokens,
             **STREAMED,
             "return_tokens": True,
+            "timings_per_token": True,
             **sampling_fields(sampling),
             **fields,
         }

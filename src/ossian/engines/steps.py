@@ -14,11 +14,15 @@ NO_PARSER = "Unable to generate parser for this template. Automatic parser gener
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One step of a completion: a token's id, the text that became readable with it, and how likely it was."""
+    """One step of a completion: a token's id, the text that became readable with it, and how likely it was.
+
+    A character can take several tokens, of which only the last has a piece; `written` counts all up to here or is 0.
+    """
 
     token: int
     text: str
     logprobs: tuple[Logprob, ...] = ()
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,15 @@ class Timings:
 
 
 def read_line(line: str) -> dict[str, Any] | None:
-    """What one line of an event stream says; blank lines and the mark of its end are None. Raises ModelFailed."""
-    if line.startswith("error: "):
-        raise ModelFailed(f"the engine failed: {read_error(line.removeprefix('error: ').encode())}.")
-    if not line.startswith("data: {"):
+    """What one line of an event stream says; blank lines and the mark of its end are None. Raises what it refuses."""
+    kind, _, text = line.partition(": ")
+    if kind == "error":
+        raise read_refusal(text.encode())
+    if kind != "data" or not text.startswith("{"):
         return None
-    data: dict[str, Any] = json.loads(line.removeprefix("data: "))
+    data: dict[str, Any] = json.loads(text)
     if "error" in data:
-        raise ModelFailed(f"the engine failed: {read_error(line.removeprefix('data: ').encode())}.")
+        raise read_refusal(text.encode())
     return data
 
 
@@ -52,7 +57,8 @@ def read_step(step: dict[str, Any]) -> Piece | Timings | None:
     if "prompt_progress" in step or not (step["tokens"] or step["content"]):
         return None
     likely = tuple(read_logprob(entry) for entry in step.get("completion_probabilities", ()))
-    return Piece(step["tokens"][-1] if step["tokens"] else -1, step["content"], likely)
+    token = step["tokens"][-1] if step["tokens"] else -1
+    return Piece(token, step["content"], likely, step.get("timings", {}).get("predicted_n", 0))
 
 
 def read_logprob(entry: dict[str, Any]) -> Logprob:
@@ -81,7 +87,7 @@ def read_refusal(body: bytes) -> OssianError:
         return SchemaNotSupported(f"the engine cannot read it ({reason.removeprefix(NO_PARSER)})")
     if kind == "invalid_request_error":
         return BadRequest(f"the model's chat template, or the engine, refuses this: {read_exception(reason)}.")
-    return ModelFailed(f"the engine refused: {reason}.")
+    return ModelFailed(f"the engine failed: {reason}.")
 
 
 def read_exception(reason: str) -> str:

@@ -74,6 +74,11 @@ class Parser:
         """The final answer is being written: now a format binds."""
         return self.channel == "final" and not self.recipient
 
+    @property
+    def is_thinking(self) -> bool:
+        """The analysis is being written."""
+        return self.channel == "analysis" and not self.recipient
+
     def feed(self, token: str | None, text: str) -> list[Event]:
         """Take one piece: a special token by its name, or (None) ordinary text."""
         if self._over:

@@ -3,11 +3,15 @@
 Token for token what openai-harmony's `render_conversation_for_completion` gives, with one thought dropped more often:
 it forgets thinking only before the first final answer; we forget all thinking that a final answer follows, as
 harmony's documentation (docs/format.md, "Handling reasoning output in subsequent sampling") and chat template have it.
+
+That is the official order. The order for the cache has the same words in other places, so that a prompt begins like the
+one before it for as long as possible: an editor's tools come before its instructions, which end with the chat's id; the
+date comes last of all that is no turn; and a call stands as the model wrote it.
 """
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ossian.chat import ChatRequest, Message, ToolCall
@@ -20,6 +24,7 @@ KNOWLEDGE_CUTOFF = "2024-06"
 CHANNELS = "# Valid channels: analysis, commentary, final. Channel must be included for every message."
 TOOL_CHANNEL = "Calls to these tools must go to the commentary channel: 'functions'."
 
+Order = Literal["official", "cache"]
 Opening = Literal["header", "analysis", "final"]
 """Where the prompt leaves off: after `<|start|>assistant`, or inside a message of that channel."""
 
@@ -36,14 +41,14 @@ Prompt = tuple[Piece, ...]
 """Each text is tokenised by itself and as ordinary text: a tag that a person wrote stays a person's words."""
 
 
-def render(request: ChatRequest, *, today: datetime.date) -> Prompt:
+def render(request: ChatRequest, *, today: datetime.date, order: Order = "official") -> Prompt:
     """Write the whole prompt, up to where the model goes on.
 
     >>> prompt = render(ChatRequest("gpt-oss:20b", (Message("user", "Hi"),)), today=datetime.date(2026, 1, 2))
     >>> spell(prompt).split(END)[1:]
     ['<|start|>user<|message|>Hi', '<|start|>assistant']
     """
-    return tuple(piece for piece in write_prompt(request, today) if piece != "")
+    return tuple(piece for piece in write_prompt(request, today, order) if piece != "")
 
 
 def spell(prompt: Prompt) -> str:
@@ -90,35 +95,41 @@ def choose_opening(request: ChatRequest) -> Opening:
     return "analysis" if last is not None and last.thinking else "header"
 
 
-def write_prompt(request: ChatRequest, today: datetime.date) -> Iterator[Piece]:
+def write_prompt(request: ChatRequest, today: datetime.date, order: Order) -> Iterator[Piece]:
     prefill = find_prefill(request)
-    yield from write_message("system", write_system(request, today))
-    if developer := write_developer(request):
-        yield from write_message("developer", developer)
-    yield from write_history(request.messages[:-1] if prefill else request.messages, tool_names(request.tools))
+    date = f"Current date: {today.isoformat()}"
+    sections = write_sections(request, order)
+    is_late = order == "cache" and bool(sections)
+    if not request.past:  # it begins with the system message
+        yield from write_message("system", write_system(request, "" if is_late else date))
+    if sections:
+        yield from write_message("developer", "\n\n".join([*sections, date] if is_late else sections))
+    turns = request.messages[:-1] if prefill else request.messages
+    yield from write_history(turns, tool_names(request.tools), as_written=order == "cache")
     if prefill and prefill.thinking and choose_opening(request) != "analysis":
         yield from write_message("assistant", prefill.thinking, channel="analysis")
     yield from write_opening(request, prefill or Message("assistant"))
 
 
-def write_system(request: ChatRequest, today: datetime.date) -> str:
+def write_system(request: ChatRequest, date: str) -> str:
     return "\n\n".join(
         [
-            f"{IDENTITY}\nKnowledge cutoff: {KNOWLEDGE_CUTOFF}\nCurrent date: {today.isoformat()}",
+            "\n".join(filter(None, [IDENTITY, f"Knowledge cutoff: {KNOWLEDGE_CUTOFF}", date])),
             f"Reasoning: {request.reasoning}",
             f"{CHANNELS}\n{TOOL_CHANNEL}" if request.tools else CHANNELS,
         ]
     )
 
 
-def write_developer(request: ChatRequest) -> str:
-    """All that the system and the developer said, wherever it stood, and then the tools."""
+def write_sections(request: ChatRequest, order: Order) -> list[str]:
+    """All that the system and the developer said, wherever it stood, and the tools: before it or behind."""
     said = [message.content for message in request.messages if message.role in ("system", "developer")]
-    sections = ["# Instructions", *filter(None, said)] if any(said) else []
-    return "\n\n".join([*sections, write_tools(request.tools)] if request.tools else sections)
+    instructions = ["# Instructions", *filter(None, said)] if any(said) else []
+    tools = [write_tools(request.tools)] if request.tools else []
+    return [*tools, *instructions] if order == "cache" else [*instructions, *tools]
 
 
-def write_history(messages: Sequence[Message], names: Mapping[str, str]) -> Iterator[Piece]:
+def write_history(messages: Sequence[Message], names: Mapping[str, str], *, as_written: bool) -> Iterator[Piece]:
     finals = [index for index, message in enumerate(messages) if is_final(message)]
     last_final = finals[-1] if finals else -1
     waiting: list[ToolCall] = []
@@ -128,7 +139,8 @@ def write_history(messages: Sequence[Message], names: Mapping[str, str]) -> Iter
                 yield from write_message("user", message.content)
             case "assistant":
                 waiting += message.calls
-                yield from write_assistant(message, names, with_thinking=index > last_final)
+                thought = replace(message, thinking=message.thinking if index > last_final else "")
+                yield from write_assistant(thought, names, as_written=as_written)
             case "tool":
                 name = model_name(name_result(message, waiting), names)
                 yield from write_message(f"functions.{name}", message.content, to="assistant", channel="commentary")
@@ -138,13 +150,13 @@ def is_final(message: Message) -> bool:
     return message.role == "assistant" and bool(message.content) and not message.calls
 
 
-def write_assistant(message: Message, names: Mapping[str, str], *, with_thinking: bool) -> Iterator[Piece]:
-    if message.thinking and with_thinking:
+def write_assistant(message: Message, names: Mapping[str, str], *, as_written: bool) -> Iterator[Piece]:
+    if message.thinking:
         yield from write_message("assistant", message.thinking, channel="analysis")
     if message.content:
         yield from write_message("assistant", message.content, channel="commentary" if message.calls else "final")
     for call in message.calls:
-        yield from write_call(call, names)
+        yield from write_call(call, names, as_written=as_written)
 
 
 def write_message(author: str, content: str, *, to: str = "", channel: str = "") -> Iterator[Piece]:
@@ -156,10 +168,11 @@ def write_message(author: str, content: str, *, to: str = "", channel: str = "")
     yield from (Special(MESSAGE), content, Special(END))
 
 
-def write_call(call: ToolCall, names: Mapping[str, str]) -> Iterator[Piece]:
-    """A call, its recipient next to the role as the official has it (the model itself puts it after the channel)."""
-    yield from (Special(START), "assistant", f" to=functions.{model_name(call.name, names)}")
-    yield from (Special(CHANNEL), "commentary", " ", Special(CONSTRAIN), "json")
+def write_call(call: ToolCall, names: Mapping[str, str], *, as_written: bool) -> Iterator[Piece]:
+    """A call: its recipient next to the role as the official has it, or behind the channel, where the model puts it."""
+    recipient = f" to=functions.{model_name(call.name, names)}"
+    yield from (Special(START), "assistant", "" if as_written else recipient)
+    yield from (Special(CHANNEL), "commentary", recipient if as_written else "", " ", Special(CONSTRAIN), "json")
     yield from (Special(MESSAGE), call.arguments, Special(CALL))
 
 

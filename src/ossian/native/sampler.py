@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from ossian.native.weights import Array
 
 Ids = NDArray[np.int64]
+SAMPLERS = ("penalties", "top_k", "typ_p", "top_p", "min_p", "temperature")  # those served here, in llama.cpp's order
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How to draw; the defaults change nothing.
 
-    `bias` is added to logits by token id; `repeat_last` is how many tokens the penalties look back.
+    `bias` is added to logits by token id; `repeat_last` is how many tokens the penalties look back; `samplers` are
+    the rules that count, in their order.
     """
 
     temperature: float = 1.0
@@ -31,6 +33,11 @@ class Rules:
     repeat_last: int = 64
     seed: int | None = None
     bias: Mapping[int, float] = field(default_factory=dict)
+    samplers: tuple[str, ...] = SAMPLERS
+
+    @property
+    def is_greedy(self) -> bool:
+        return self.temperature <= 0 and "temperature" in self.samplers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,7 @@ def read_rules(body: Mapping[str, Any]) -> Rules:
         repeat_last=int(body.get("repeat_last_n", 64)),
         seed=None if seed is None or seed < 0 else int(seed),
         bias={int(token): float(value) for token, value in body.get("logit_bias", ())},
+        samplers=tuple(body.get("samplers", SAMPLERS)),
     )
 
 
@@ -72,7 +80,7 @@ class Sampler:
         logits = self._change(logits)
         if allowed is not None:
             logits[~allowed[: len(logits)]] = -np.inf
-        token = int(logits.argmax()) if self._rules.temperature <= 0 else self._throw(logits)
+        token = int(logits.argmax()) if self._rules.is_greedy else self._throw(logits)
         self._lately.append(token)
         return token
 
@@ -82,7 +90,8 @@ class Sampler:
         for token, value in rules.bias.items():
             if 0 <= token < len(logits):
                 logits[token] += value
-        if self._lately and (rules.repeat_penalty, rules.presence_penalty, rules.frequency_penalty) != (1.0, 0.0, 0.0):
+        penalised = "penalties" in rules.samplers and self._lately
+        if penalised and (rules.repeat_penalty, rules.presence_penalty, rules.frequency_penalty) != (1.0, 0.0, 0.0):
             seen = Counter(self._lately)
             tokens, counts = np.array(list(seen), np.int64), np.array(list(seen.values()), np.float32)
             some = logits[tokens]
@@ -91,29 +100,34 @@ class Sampler:
         return logits
 
     def _throw(self, logits: Array) -> int:
-        """One token by chance, among those that no rule cuts."""
-        tokens = self._cut(logits)
-        raised = np.exp((logits[tokens] - logits[tokens].max()).astype(np.float64) / self._rules.temperature)
-        sums = raised.cumsum()
+        """One token by chance, among those that no rule cuts; each rule cuts what the one before has left."""
+        tokens: Ids = np.flatnonzero(np.isfinite(logits))
+        for name in self._rules.samplers:
+            if name == "temperature":
+                logits = logits / np.float32(self._rules.temperature)
+            else:
+                tokens = self._cut(name, logits, tokens)
+        sums = chances_of(logits, tokens).cumsum()
         place = int(np.searchsorted(sums, self._dice.random() * sums[-1], side="right"))
         return int(tokens[min(place, len(tokens) - 1)])
 
-    def _cut(self, logits: Array) -> Ids:
-        """The tokens left by top_k, typical_p, top_p and min_p, each of which cuts what the one before has left."""
+    def _cut(self, name: str, logits: Array, tokens: Ids) -> Ids:
+        """What one rule leaves."""
         rules = self._rules
-        tokens: Ids = np.flatnonzero(np.isfinite(logits))
-        if 0 < rules.top_k < len(tokens):
-            tokens = tokens[np.argpartition(-logits[tokens], rules.top_k - 1)[: rules.top_k]]
-        if rules.typical_p < 1:
-            chances = chances_of(logits, tokens)
-            information = -np.log(chances)
-            surprise = np.abs(information - (chances * information).sum())
-            tokens = keep_share(tokens, chances, np.argsort(surprise, kind="stable"), rules.typical_p)
-        if rules.top_p < 1:
-            chances = chances_of(logits, tokens)
-            tokens = keep_share(tokens, chances, np.argsort(-chances, kind="stable"), rules.top_p)
-        if rules.min_p > 0:
-            tokens = tokens[logits[tokens] >= logits[tokens].max() + np.log(rules.min_p)]
+        match name:
+            case "top_k" if 0 < rules.top_k < len(tokens):
+                return tokens[np.argpartition(-logits[tokens], rules.top_k - 1)[: rules.top_k]]
+            case "typ_p" if rules.typical_p < 1:
+                chances = chances_of(logits, tokens)
+                information = -np.log(chances)
+                surprise = np.abs(information - (chances * information).sum())
+                return keep_share(tokens, chances, np.argsort(surprise, kind="stable"), rules.typical_p)
+            case "top_p" if rules.top_p < 1:
+                chances = chances_of(logits, tokens)
+                return keep_share(tokens, chances, np.argsort(-chances, kind="stable"), rules.top_p)
+            case "min_p" if rules.min_p > 0:
+                likely: Ids = tokens[logits[tokens] >= logits[tokens].max() + np.log(rules.min_p)]
+                return likely
         return tokens
 
 
