@@ -19,9 +19,7 @@ FIRST_TURN = Path(__file__).parents[3] / "shared" / "recordings" / "vscode_1_139
 TODAY, TOMORROW = datetime.date(2026, 11, 22), datetime.date(2026, 11, 23)
 OFFERED = (Tool("read_file", "Read a file.", {"type": "object", "properties": {"path": {"type": "string"}}}),)
 SYSTEM = Message("system", "You are an editor.\nBe kind.\nLog: /logs/{}\nThat is all.")
-CHARACTERS_PER_TOKEN = (
-    3.5  # 92,600 characters of such a prompt are 20,700 tokens of gpt-oss and more
-)
+CHARACTERS_PER_TOKEN = 3.5  # 92,600 characters of such a prompt are 20,700 tokens of gpt-oss and more
 
 
 def chat(number: str, words: str, *more: Message) -> ChatRequest:
