@@ -168,7 +168,10 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost. Counts are tokens; `prompt_tokens` includes `cached_tokens`; times are seconds."""
+    """What an answer cost. Counts are tokens; `prompt_tokens` includes `cached_tokens`; times are seconds.
+
+    Of the completion's tokens, `kept_tokens` were among `guessed_tokens` that the engine had guessed.
+    """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -177,6 +180,8 @@ class Usage:
     prompt_seconds: float = 0.0
     completion_seconds: float = 0.0
     total_seconds: float = 0.0
+    guessed_tokens: int = 0
+    kept_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

