@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import pytest
 
-from ossian.chat import CompletionRequest
+from ossian.api.infill import write_timings
+from ossian.chat import CompletionRequest, Usage
 from ossian.engines.fake import FAKE_FILE, FakeModel
 
 CODER = replace(FAKE_FILE, name="coder", digest="3" * 64, capabilities=("completion", "insert"))
@@ -36,6 +37,14 @@ def test_llama_cpps_door_needs_no_model(server):
     assert answer["content"].startswith("You said: # a.py") and answer["tokens_predicted"] > 0
     (asked,) = Coder.asked
     assert (asked.prompt, asked.suffix, asked.max_tokens) == ("# a.py\nA = 1\n\ndef f():\n    ", "\nf()", 9)
+
+
+def test_its_timings_count_guesses_as_llama_cpp_counts_drafts():
+    usage = Usage(prompt_tokens=7, cached_tokens=2, completion_tokens=3, prompt_seconds=1.0, completion_seconds=0.5)
+    timings = {"prompt_n": 5, "prompt_ms": 1000.0, "predicted_n": 3, "predicted_ms": 500.0}
+    assert write_timings(usage) == timings
+    guessed = replace(usage, guessed_tokens=4, kept_tokens=2)
+    assert write_timings(guessed) == timings | {"draft_n": 4, "draft_n_accepted": 2}
 
 
 def test_it_streams(server):

@@ -1,25 +1,23 @@
 """Looking up instead of writing: the same tokens in fewer steps, and no guess where it would not pay."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from recital import Heard, Recital, write
 from test_model import Reader, tokens
 
 from ossian.native.cache import PrefixCache
-from ossian.native.jobs import Failed, Finished, Job, Step, Written
+from ossian.native.jobs import Failed, Finished, Job, Written
 from ossian.native.load import load_engine
 from ossian.native.lookup import FRESH_STEPS, MOST_GUESSED, Lookup, Pace, share_out
-from ossian.native.model import Batch, Model
+from ossian.native.model import Model
 from ossian.native.sampler import Rules
 from ossian.native.scheduler import Scheduler
 from ossian.native.server import Engine, write_end
-from ossian.native.weights import Shape, open_weights
+from ossian.native.weights import open_weights
 from ossian.store.catalogue import DEMO
 
 CONTEXT, TOGETHER, LENGTH = 512, 8, 60
@@ -39,40 +37,6 @@ class Steady(Pace):
 
     def note(self, rows: int, seconds: float) -> None:
         return None
-
-
-@dataclass
-class Heard:
-    """What a job tells, until its end."""
-
-    steps: list[Step] = field(default_factory=list)
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def put(self, step: Step) -> None:
-        self.steps.append(step)
-        if isinstance(step, Finished | Failed):
-            self.ended.set()
-
-    def wait(self) -> "Heard":
-        assert self.ended.wait(60)
-        return self
-
-    @property
-    def written(self) -> list[Written]:
-        return [step for step in self.steps if isinstance(step, Written)]
-
-    @property
-    def end(self) -> Finished:
-        assert isinstance(self.steps[-1], Finished), self.steps[-1]
-        return self.steps[-1]
-
-
-def write(scheduler: Scheduler, jobs: Sequence[Callable[[Heard], Job]]) -> list[Heard]:
-    """Have jobs written all at once."""
-    heard = [Heard() for _ in jobs]
-    for make, each in zip(jobs, heard, strict=True):
-        scheduler.submit(make(each))
-    return [each.wait() for each in heard]
 
 
 def guessing(scheduler: Scheduler, pace: Pace) -> Scheduler:
@@ -220,23 +184,6 @@ def test_eight_callers_of_the_demo_model_hear_the_same_with_guesses(engines: lis
 # When it pays
 
 
-class Recital:
-    """A model that goes on with a given text, whatever it reads, and counts steps and rows."""
-
-    shape = Shape(1, 32, 1, 1, 32, 1, 1, 32, 1000, 128, 4096, 1e-5, 1e4, 1.0, 4096)
-
-    def __init__(self, text: list[int]) -> None:
-        self.text = text
-        self.rows: list[int] = []
-
-    def forward(self, batch: Batch, cache: object, stop: object) -> NDArray[np.float32]:
-        self.rows.append(len(batch.tokens))
-        logits = np.zeros((len(batch.wanted), 1000), np.float32)
-        for row, place in enumerate(batch.positions[batch.wanted] + 1):
-            logits[row, self.text[place]] = 1
-        return logits
-
-
 def recite(prompt: list[int], answer: list[int]) -> tuple[Finished, list[int]]:
     """What it costs to write an answer, and the rows of each step that wrote it."""
     model = Recital(prompt + answer)
@@ -256,7 +203,7 @@ def random_text(length: int, letters: int = 1000, seed: int = 1) -> list[int]:
 def test_a_text_that_repeats_its_input_takes_few_steps() -> None:
     code = random_text(300)
     end, rows = recite(code, [*code[:100], 1, 2, 3, *code[110:300]])
-    assert end.kept > 240 and len(rows) < 60
+    assert end.kept > 240 and len(rows) < 50
     assert end.kept / end.guessed > 0.9
     assert max(rows) == 1 + MOST_GUESSED
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 SIZES = (3, 2)  # equal tokens that make a guess, the most first
-MOST_GUESSED = 16
+MOST_GUESSED = 32
 FIRST_CHANCES = (0.3, 0.4, 0.6, 0.8, 0.9)  # of a guess behind 2, 3, 4, 8, 16 equal tokens or more
 LATEST_SHARE = 1 / 8  # of the latest guess in the average
 LEAST_CHANCE = 0.05  # a guess less likely than this is not thought about
