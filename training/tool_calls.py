@@ -15,7 +15,7 @@ SLOT = re.compile(r"{(\w+)}")
 NO_TOOL_SHARE = 0.12
 RESULT_SHARE = 0.3
 EARLIER_CALLS = (0, 0, 1, 1, 2, 3)
-MADE_UP_SHARE = 0.6
+MADE_UP_SHARE = 0.35
 
 VERBS = (
     "get set add remove find list open close start stop create delete update send fetch check count book cancel read write move copy "

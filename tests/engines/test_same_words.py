@@ -26,7 +26,18 @@ PROMPT = (
     "Channel must be included for every message.<|end|><|start|>user<|message|>{}<|end|><|start|>assistant"
 )
 ASKED = ("What is {}?", "How do I use {}?", "Explain {} in Python.", "give me an example of {}", "{}??")
-TOPICS = ("recursion", "a list", "a dict", "a decorator", "a generator", "exceptions")
+TOPICS = (
+    "recursion",
+    "a list",
+    "a dict",
+    "a decorator",
+    "a generator",
+    "exceptions",
+    "a set",
+    "a class",
+    "sorting",
+    "json",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +129,7 @@ async def test_the_likeliest_words_are_llama_cpps_but_for_ties(ours: Runner, lla
         best = {each.text: each.logprob for each in theirs[different].logprobs[0].likeliest}
         assert mine[different].text in best, question
         assert max(best.values()) - best[mine[different].text] < TIE, question
-    assert same >= 24
+    assert same >= 40
 
 
 async def test_company_changes_no_word(ours: Runner) -> None:

@@ -72,10 +72,8 @@ struct Mxfp4 {
             tile.bytes[i] = look_up(values, low_nibbles(v[i]));
             tile.bytes[i + 4] = look_up(values, high_nibbles(v[i]));
         }
-        alignas(64) int32_t exponents[LANES];
-        for (int r = 0; r < LANES; ++r) exponents[r] = block[r * stride];
         // The values are doubled, so the scale 2^(e-127) is halved.
-        tile.scale = power_of_two(add_integers(load(exponents), set(-128)));
+        tile.scale = power_of_two(add_integers(byte_of_each_row(block, stride), set(-128)));
         return tile;
     }
 };
@@ -90,9 +88,7 @@ struct Q8 {
             read_16_bytes_of_each_row(block + 2 + 16 * half, stride, v);
             for (int i = 0; i < 4; ++i) tile.bytes[4 * half + i] = SIGN_TRICK ? v[i] : flip(v[i], fill_bytes(128));
         }
-        alignas(64) uint16_t scales[LANES];
-        for (int r = 0; r < LANES; ++r) std::memcpy(&scales[r], block + r * stride, 2);
-        tile.scale = load_half(scales);
+        tile.scale = half_of_each_row(block, stride);
         return tile;
     }
 };
@@ -121,9 +117,15 @@ inline I add_products(I total, I bytes, I activations) {
     return dot(total, bytes, activations);
 }
 
-// LANES rows with T tokens: sums[t] of each row.
+// Asks memory for bytes that are read soon; no address is wrong.
+inline void ask_for(const uint8_t* bytes, int64_t count) {
+    for (int64_t i = 0; i < count; i += 64) _mm_prefetch(reinterpret_cast<const char*>(bytes + i), _MM_HINT_T1);
+}
+
+// LANES rows with T tokens: sums[t] of each row. Meanwhile asks for as many bytes of `next`: rows that are read side by side
+// are nothing a processor foresees (one token took 1.5 to 2 times as long without).
 template <class Source, bool SIGNED, int T>
-inline void multiply_tiles(const uint8_t* weights, int64_t stride, const Bytes& in, const int64_t* rows, F (&sums)[T]) {
+inline void multiply_tiles(const uint8_t* weights, int64_t stride, const uint8_t* next, const Bytes& in, const int64_t* rows, F (&sums)[T]) {
     const int64_t blocks = in.columns / BLOCK;
     const int8_t* values[T];
     const float* scales[T];
@@ -135,6 +137,7 @@ inline void multiply_tiles(const uint8_t* weights, int64_t stride, const Bytes& 
         sums[t] = set(0.0f);
     }
     for (int64_t b = 0; b < blocks; ++b, weights += Source::BYTES) {
+        if (next) ask_for(next + b * LANES * Source::BYTES, LANES * Source::BYTES);
         const Tile tile = Source::read(weights, stride);
         I whole[T];
 #pragma GCC unroll 16
@@ -151,35 +154,35 @@ inline void multiply_tiles(const uint8_t* weights, int64_t stride, const Bytes& 
 
 // Calls give(t, sums) for each of `count` tokens, named by their rows in `in`.
 template <class Source, bool SIGNED, class Give, int T = TOGETHER>
-inline void multiply_few(const uint8_t* weights, int64_t stride, const Bytes& in, const int64_t* rows, int count, int64_t first, const Give& give) {
+inline void multiply_few(const uint8_t* weights, int64_t stride, const uint8_t* next, const Bytes& in, const int64_t* rows, int count, int64_t first, const Give& give) {
     if (count < T) {
-        if constexpr (T > 1) multiply_few<Source, SIGNED, Give, T - 1>(weights, stride, in, rows, count, first, give);
+        if constexpr (T > 1) multiply_few<Source, SIGNED, Give, T - 1>(weights, stride, next, in, rows, count, first, give);
         return;
     }
     F sums[T];
-    multiply_tiles<Source, SIGNED, T>(weights, stride, in, rows, sums);
+    multiply_tiles<Source, SIGNED, T>(weights, stride, next, in, rows, sums);
     for (int t = 0; t < T; ++t) give(first + t, sums[t]);
 }
 
 template <class Source, bool SIGNED, class Give>
-void multiply_many(const uint8_t* weights, int64_t stride, const Bytes& in, const int64_t* rows, int64_t count, std::vector<uint8_t>& panel, const Give& give) {
-    if (count <= TOGETHER) return multiply_few<Source, SIGNED>(weights, stride, in, rows, static_cast<int>(count), 0, give);
+void multiply_many(const uint8_t* weights, int64_t stride, const uint8_t* next, const Bytes& in, const int64_t* rows, int64_t count, std::vector<uint8_t>& panel, const Give& give) {
+    if (count <= TOGETHER) return multiply_few<Source, SIGNED>(weights, stride, next, in, rows, static_cast<int>(count), 0, give);
     const int64_t blocks = in.columns / BLOCK;
     panel.resize(blocks * Kept::BYTES);
     for (int64_t b = 0; b < blocks; ++b) Kept::write(&panel[b * Kept::BYTES], Source::read(weights + b * Source::BYTES, stride));
     for (int64_t t = 0; t < count; t += TOGETHER) {
         const int few = static_cast<int>(std::min<int64_t>(TOGETHER, count - t));
-        multiply_few<Kept, SIGNED>(panel.data(), 0, in, rows + t, few, t, give);
+        multiply_few<Kept, SIGNED>(panel.data(), 0, nullptr, in, rows + t, few, t, give);
     }
 }
 
-// LANES rows of a matrix, from `row` on, with `count` tokens; calls give(t, sums).
+// LANES rows of a matrix, from `row` on, with `count` tokens; calls give(t, sums). `next`: what this thread multiplies with after them.
 template <class Give>
-void multiply(const Matrix& matrix, int64_t expert, int64_t row, const Bytes& in, const int64_t* rows, int64_t count, std::vector<uint8_t>& panel, const Give& give) {
+void multiply(const Matrix& matrix, int64_t expert, int64_t row, const uint8_t* next, const Bytes& in, const int64_t* rows, int64_t count, std::vector<uint8_t>& panel, const Give& give) {
     const uint8_t* weights = matrix.row(expert, row);
     const int64_t stride = row_bytes(matrix.kind, matrix.columns);
-    if (matrix.kind == Kind::MXFP4) return multiply_many<Mxfp4, false>(weights, stride, in, rows, count, panel, give);
-    multiply_many<Q8, SIGN_TRICK>(weights, stride, in, rows, count, panel, give);
+    if (matrix.kind == Kind::MXFP4) return multiply_many<Mxfp4, false>(weights, stride, next, in, rows, count, panel, give);
+    multiply_many<Q8, SIGN_TRICK>(weights, stride, next, in, rows, count, panel, give);
 }
 
 }  // namespace ossian

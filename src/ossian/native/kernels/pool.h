@@ -4,6 +4,7 @@
 // a thread that was not scheduled, and nobody spins for long (spinning barriers were measured to cost a factor of five beside a busy process).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -12,6 +13,9 @@
 #include <vector>
 
 namespace ossian {
+
+constexpr int64_t RUN = 16;  // pieces of a matrix that a thread takes at a time: memory gives what lies together faster
+constexpr int64_t FEW_ROWS = 4;  // rows of activations: microseconds each
 
 class Pool {
 public:
@@ -32,9 +36,10 @@ public:
     int threads() const { return static_cast<int>(helpers_.size()) + 1; }
 
     // Calls work(i) for every i below count, on all threads, and returns when all are done. One caller at a time.
+    // A thread takes up to `together` of them at a time, fewer towards the end; as few as that are not worth waking anybody.
     template <class Work>
-    void run(int64_t count, const Work& work) {
-        if (helpers_.empty() || count <= 1) {
+    void run(int64_t count, const Work& work, int64_t together = 1) {
+        if (helpers_.empty() || count <= together) {
             for (int64_t i = 0; i < count; ++i) work(i);
             return;
         }
@@ -43,6 +48,7 @@ public:
             call_ = [](const void* self, int64_t i) { (*static_cast<const Work*>(self))(i); };
             work_ = &work;
             count_ = count;
+            together_ = together;
             next_.store(0, std::memory_order_relaxed);
             open_ = true;
             round_.fetch_add(1, std::memory_order_release);
@@ -51,9 +57,9 @@ public:
         take();
         std::unique_lock lock(mutex_);
         open_ = false;
-        for (int i = 0; i < SPINS && active_.load(std::memory_order_relaxed); ++i) {
+        if (active_.load(std::memory_order_relaxed)) {
             lock.unlock();
-            pause();
+            for (int i = 0; i < SPINS && active_.load(std::memory_order_acquire); ++i) pause();
             lock.lock();
         }
         finished_.wait(lock, [this] { return active_.load(std::memory_order_relaxed) == 0; });
@@ -65,7 +71,12 @@ private:
     static void pause() { __builtin_ia32_pause(); }
 
     void take() {
-        for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) call_(work_, i);
+        for (int64_t first = next_.load(std::memory_order_relaxed); first < count_;) {
+            const int64_t fair = (count_ - first) / (2 * threads()), end = first + std::clamp<int64_t>(fair, 1, together_);
+            if (!next_.compare_exchange_weak(first, end, std::memory_order_relaxed)) continue;
+            for (int64_t i = first; i < end; ++i) call_(work_, i);
+            first = next_.load(std::memory_order_relaxed);
+        }
     }
 
     void help() {
@@ -92,7 +103,7 @@ private:
     std::atomic<int> active_{0};
     void (*call_)(const void*, int64_t) = nullptr;
     const void* work_ = nullptr;
-    int64_t count_ = 0;
+    int64_t count_ = 0, together_ = 1;
     bool open_ = false, ended_ = false;
 };
 

@@ -94,17 +94,17 @@ inline void linear(Pool& pool, const float* in, int64_t rows, const Matrix& matr
     every.resize(rows);
     for (int64_t t = 0; t < rows; ++t) every[t] = t;
     const int64_t* all = every.data();
-    pool.run(rows, [&](int64_t t) { quantize_row(in + t * matrix.columns, quantized, t, raised(matrix.kind)); });
+    pool.run(rows, [&](int64_t t) { quantize_row(in + t * matrix.columns, quantized, t, raised(matrix.kind)); }, FEW_ROWS);
     pool.run(matrix.rows / LANES, [&](int64_t piece) {
         thread_local std::vector<uint8_t> panel;
         const int64_t row = piece * LANES;
         const F added = bias ? load(bias + row) : set(0.0f);
-        multiply(matrix, 0, row, quantized, all, rows, panel, [&](int64_t t, F sums) {
+        multiply(matrix, 0, row, matrix.row(0, row + LANES), quantized, all, rows, panel, [&](int64_t t, F sums) {
             float* at = out + t * matrix.rows + row;
             const F value = add(sums, added);
             store(at, adds ? add(value, load(at)) : value);
         });
-    });
+    }, RUN);
 }
 
 }  // namespace ossian
