@@ -27,6 +27,7 @@ EXAMPLES = {
     "OSSIAN_ENGINE": ("llama.cpp", "llama.cpp"),
     "OSSIAN_CACHE_BYTES": ("0", 0),
     "OSSIAN_PROMPT_ORDER": ("official", "official"),
+    "OSSIAN_SPECULATION": ("off", "off"),
     "OSSIAN_LLAMA_SERVER": ("~/llama-server", Path.home() / "llama-server"),
     "OSSIAN_MAX_BODY": ("1024", 1024),
 }

@@ -188,7 +188,8 @@ class Sources:
 class Usage:
     """What an answer cost. Counts are tokens, times are seconds.
 
-    `prompt_tokens` includes `cached_tokens`, and `completion_tokens` includes `thinking_tokens`.
+    `prompt_tokens` includes `cached_tokens`, and `completion_tokens` includes `thinking_tokens`; `kept_tokens` of them
+    were among `guessed_tokens` that the engine had guessed.
     """
 
     prompt_tokens: int = 0
@@ -199,6 +200,8 @@ class Usage:
     completion_seconds: float = 0.0
     total_seconds: float = 0.0
     thinking_tokens: int = 0
+    guessed_tokens: int = 0
+    kept_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

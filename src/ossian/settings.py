@@ -15,6 +15,7 @@ from ossian.errors import SettingInvalid
 
 ENGINES = ("auto", "native", "llama.cpp")
 PROMPT_ORDERS = ("cache", "official")
+SPECULATION = ("auto", "off")
 DEFAULT_PORT = 11434
 HOME = Path.home() / ".ossian"
 DURATION_UNITS_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -71,9 +72,9 @@ def read_count(text: str) -> int:
     return int(text)
 
 
-def read_word(text: str, words: tuple[str, ...]) -> str:
-    if text not in words:
-        raise ValueError(f"{text!r} is not one of {', '.join(words)}")
+def read_choice(text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
     return text
 
 
@@ -98,6 +99,7 @@ class Settings:
     engine: str = "auto"
     cache_bytes: int = 10_000_000_000
     prompt_order: Literal["cache", "official"] = "cache"
+    speculation: str = "auto"
     llama_server: Path | None = None
     max_body: int = 64 * 1024 * 1024
 
@@ -155,7 +157,7 @@ VARIABLES = (
     Variable(
         "engine",
         ("OSSIAN_ENGINE",),
-        partial(read_word, words=ENGINES),
+        partial(read_choice, choices=ENGINES),
         "native (our own, for gpt-oss), llama.cpp, or auto: ours where it can",
     ),
     Variable(
@@ -167,8 +169,14 @@ VARIABLES = (
     Variable(
         "prompt_order",
         ("OSSIAN_PROMPT_ORDER",),
-        partial(read_word, words=PROMPT_ORDERS),
+        partial(read_choice, choices=PROMPT_ORDERS),
         "official (harmony's), or cache: what chats have in common comes first",
+    ),
+    Variable(
+        "speculation",
+        ("OSSIAN_SPECULATION",),
+        partial(read_choice, choices=SPECULATION),
+        "auto: our engine guesses what repeats itself where that is faster; off: never",
     ),
     Variable("llama_server", ("OSSIAN_LLAMA_SERVER",), read_path, "a llama-server binary to use instead of the wheel"),
     Variable("max_body", ("OSSIAN_MAX_BODY",), read_count, "largest request body, in bytes"),

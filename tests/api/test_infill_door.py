@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import pytest
 
-from ossian.chat import CompletionRequest, Sampling, Text
+from ossian.api.infill import write_timings
+from ossian.chat import CompletionRequest, Sampling, Text, Usage
 from ossian.engines.fake import FAKE_FILE, FakeModel
 from ossian.errors import ContextTooLong
 
@@ -37,6 +38,13 @@ def test_llama_cpps_door_needs_no_model(server):
     assert answer["content"].startswith("You said: # a.py") and answer["tokens_predicted"] > 0
     (asked,) = Coder.asked
     assert (asked.prompt, asked.suffix, asked.max_tokens) == ("# a.py\nA = 1\n\ndef f():\n    ", "\nf()", 9)
+
+
+def test_its_timings_count_guesses_as_llama_cpp_counts_drafts():
+    usage = Usage(prompt_tokens=7, cached_tokens=2, completion_tokens=3, prompt_seconds=1.0, completion_seconds=0.5)
+    assert {"draft_n", "draft_n_accepted"}.isdisjoint(write_timings(usage))
+    guessed = write_timings(replace(usage, guessed_tokens=4, kept_tokens=2))
+    assert guessed == write_timings(usage) | {"draft_n": 4, "draft_n_accepted": 2}
 
 
 def test_it_streams_and_ends_as_llama_cpp_does(server):

@@ -37,6 +37,22 @@ def test_a_whole_answer_has_content_thinking_and_six_measures(serve):
     assert all(isinstance(answer[name], int) and answer[name] > 0 for name in MEASURES)
 
 
+def test_an_answer_tells_how_much_of_it_was_guessed_where_something_was(serve):
+    usage = Usage(7, 2, 3)
+    server = serve(
+        [
+            [Text("Hi."), Done("stop", usage)],
+            [Text("Hi."), Done("stop", replace(usage, guessed_tokens=4, kept_tokens=2))],
+        ]
+    )
+    body = {"model": "fake", "messages": [{"role": "user", "content": "Hi"}], "stream": False}
+    without, guessed = (server.post("/api/chat", body).json() for _ in range(2))
+    assert {name: guessed[name] for name in guessed.keys() - without.keys()} == {
+        "ossian_guessed_tokens": 4,
+        "ossian_kept_tokens": 2,
+    }
+
+
 def test_a_stream_is_one_object_a_line_and_adds_up_to_the_whole(serve):
     server = serve([[Thinking("one two"), Text("three four")]])
     response = server.post("/api/chat", {"model": "fake", "messages": [{"role": "user", "content": "Hi"}]})

@@ -139,6 +139,19 @@ async def test_company_changes_no_word(ours: Runner) -> None:
     assert [pieces for pieces, _ in together] == alone
 
 
+async def test_guesses_change_no_word(ours: Runner) -> None:
+    prompt = await ours.tokenize(questions()[0] * 3, special=True)
+    other = await Runner(spec(guesses=False)).start()
+    try:
+        without, timings = await write(other, prompt, n_probs=3)
+        assert (timings.guessed_tokens, timings.kept_tokens) == (0, 0)
+        guessed, timings = await write(ours, prompt, n_probs=3)
+        assert guessed == without
+        assert timings.kept_tokens <= timings.guessed_tokens
+    finally:
+        await other.close()
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 async def test_threads_change_no_word(ours: Runner, threads: int) -> None:
     prompt = await ours.tokenize(questions()[0], special=True)

@@ -152,10 +152,12 @@ def find(words: Any, keys: Sequence[str]) -> Any:
 
 def write_timings(usage: Usage) -> Words:
     read, written = usage.prompt_tokens - usage.cached_tokens, usage.completion_tokens
+    guesses = {"draft_n": usage.guessed_tokens, "draft_n_accepted": usage.kept_tokens}
     return {
         "cache_n": usage.cached_tokens,
         **write_pace("prompt", read, usage.prompt_seconds),
         **write_pace("predicted", written, usage.completion_seconds),
+        **(guesses if usage.guessed_tokens else {}),
     }
 
 

@@ -169,8 +169,9 @@ def write_context(done: Done) -> Words:
 
 
 def write_usage(done: Done) -> Words:
-    """Ollama's six measures, never 0 because clients divide by them, and what the cache saved."""
+    """Ollama's six measures, never 0 because clients divide by them, and what the cache and guesses saved."""
     usage = done.usage
+    guesses = {"ossian_guessed_tokens": usage.guessed_tokens, "ossian_kept_tokens": usage.kept_tokens}
     return {
         "total_duration": nanoseconds(usage.total_seconds),
         "load_duration": nanoseconds(usage.load_seconds),
@@ -179,7 +180,7 @@ def write_usage(done: Done) -> Words:
         "eval_count": max(1, usage.completion_tokens),
         "eval_duration": nanoseconds(usage.completion_seconds),
         "ossian_cached_tokens": usage.cached_tokens,
-    }
+    } | (guesses if usage.guessed_tokens else {})
 
 
 def nanoseconds(seconds: float) -> int:

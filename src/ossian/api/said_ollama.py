@@ -138,6 +138,8 @@ class Measured(TypedDict):
     eval_count: NotRequired[int]
     eval_duration: NotRequired[int]
     ossian_cached_tokens: NotRequired[int]
+    ossian_guessed_tokens: NotRequired[int]
+    ossian_kept_tokens: NotRequired[int]
 
 
 class Chatted(Measured):

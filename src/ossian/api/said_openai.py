@@ -178,6 +178,8 @@ class Timings(TypedDict):
     prompt_ms: float
     predicted_n: int
     predicted_ms: float
+    draft_n: NotRequired[int]
+    draft_n_accepted: NotRequired[int]
 
 
 class Infilled(TypedDict, total=False):

@@ -111,13 +111,18 @@ def figures(final: dict[str, Any]) -> str:
     total 3.0 s, load 1.0 s
     read  120 tokens, 100 of them from the cache, 20 at 20.0 tokens/s
     wrote 30 tokens at 30.0 tokens/s
+    >>> print(figures({"eval_count": 30, "eval_duration": NS, "ossian_guessed_tokens": 20, "ossian_kept_tokens": 16}))
+    total 0.0 s, load 0.0 s
+    read  0 tokens, 0 of them from the cache, 0 at 0.0 tokens/s
+    wrote 30 tokens at 30.0 tokens/s, 16 of them guessed, of 20 guesses
     """
     seconds = {name: final.get(f"{name}_duration", 0) / NS for name in ("total", "load", "prompt_eval", "eval")}
     read, wrote = final.get("prompt_eval_count", 0), final.get("eval_count", 0)
-    cached = final.get("ossian_cached_tokens", 0)
+    cached, guessed = final.get("ossian_cached_tokens", 0), final.get("ossian_guessed_tokens", 0)
+    guesses = f", {final['ossian_kept_tokens']} of them guessed, of {guessed} guesses" if guessed else ""
     return (
         f"total {seconds['total']:.1f} s, load {seconds['load']:.1f} s\n"
         f"read  {read} tokens, {cached} of them from the cache, "
         f"{read - cached} at {(read - cached) / max(seconds['prompt_eval'], 1e-9):.1f} tokens/s\n"
-        f"wrote {wrote} tokens at {wrote / max(seconds['eval'], 1e-9):.1f} tokens/s"
+        f"wrote {wrote} tokens at {wrote / max(seconds['eval'], 1e-9):.1f} tokens/s{guesses}"
     )

@@ -84,6 +84,7 @@ def serve_natively(spec: dict[str, Any]) -> None:
             kernels=spec["kernels"],
             cache=Path(spec["cache"]) if spec["cache"] else None,
             cache_bytes=spec["cache_bytes"],
+            guesses=spec["guesses"],
         )
     except (KernelsMissing, NotForUs) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)

@@ -28,8 +28,10 @@ USUAL = Sampling(temperature=1.0, top_p=1.0, top_k=0, min_p=0.0)  # as OpenAI re
 async def start_local(file: ModelFile, context: int, settings: Settings) -> "LocalModel":
     """Load a model file into a process of its own. Raises ModelFailed with the reason."""
     spec = spec_of(file, context, settings)
-    native = replace(spec, native=True, cache=settings.home / "cache", cache_bytes=settings.cache_bytes)
-    runner = await start_runner(native if wants_native(settings) else spec, settings)
+    if wants_native(settings):
+        cache, guesses = settings.home / "cache", settings.speculation == "auto"
+        spec = replace(spec, native=True, cache=cache, cache_bytes=settings.cache_bytes, guesses=guesses)
+    runner = await start_runner(spec, settings)
     try:
         specials = {name: await runner.special(name) for name in SPECIAL_TOKENS}
     except BaseException:

@@ -19,6 +19,7 @@ class Meter:
         self._written = 0
         self._prompt_seconds = 0.0
         self._writing_seconds = 0.0
+        self._guessed = self._kept = 0
         self._completions = 0
         self._thinking = 0
         self.begin(())
@@ -62,6 +63,8 @@ class Meter:
         self._written += timings.completion_tokens if timings else self._pieces
         self._prompt_seconds += timings.prompt_seconds if timings else self._first - self._asked
         self._writing_seconds += timings.completion_seconds if timings else time.monotonic() - self._first
+        self._guessed += timings.guessed_tokens if timings else 0
+        self._kept += timings.kept_tokens if timings else 0
         self.limit = limit or (timings is not None and timings.limit)
         self._pieces = 0
 
@@ -74,4 +77,6 @@ class Meter:
             thinking_tokens=self._thinking,
             prompt_seconds=self._prompt_seconds,
             completion_seconds=self._writing_seconds,
+            guessed_tokens=self._guessed,
+            kept_tokens=self._kept,
         )

@@ -50,6 +50,7 @@ class RunnerSpec:
     template: conversations go through the chat template in the file
     native: our own engine, which keeps what it has read in `cache`, up to `cache_bytes`; else llama.cpp's.
     kernels: the instruction set of our own engine; empty: the best this processor has
+    guesses: it may guess what repeats itself
     """
 
     model: Path
@@ -64,6 +65,7 @@ class RunnerSpec:
     kernels: str = ""
     cache: Path | None = None
     cache_bytes: int = 0
+    guesses: bool = True
 
 
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
@@ -243,6 +245,7 @@ class Runner:
             "kernels": self.spec.kernels,
             "cache": str(self.spec.cache) if self.spec.cache else "",
             "cache_bytes": self.spec.cache_bytes,
+            "guesses": self.spec.guesses,
         }
         with (self._folder / "log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(

@@ -27,7 +27,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """The end of a completion. Counts are tokens, times seconds; `limit` says that the bound on tokens ended it."""
+    """The end of a completion. Counts are tokens, times seconds; `limit` says that the bound on tokens ended it.
+
+    Of the tokens written, `kept_tokens` were guessed before, and `guessed_tokens` is how many were guessed in all.
+    """
 
     cached_tokens: int
     prompt_tokens: int
@@ -35,6 +38,8 @@ class Timings:
     prompt_seconds: float
     completion_seconds: float
     limit: bool
+    guessed_tokens: int = 0
+    kept_tokens: int = 0
 
 
 def read_line(line: str) -> dict[str, Any] | None:
@@ -74,6 +79,8 @@ def read_timings(timings: dict[str, Any], *, limit: bool) -> Timings:
         prompt_seconds=timings["prompt_ms"] / 1000,
         completion_seconds=timings["predicted_ms"] / 1000,
         limit=limit,
+        guessed_tokens=timings.get("draft_n", 0),
+        kept_tokens=timings.get("draft_n_accepted", 0),
     )
 
 

@@ -58,7 +58,7 @@ class Grammars:
                 raise BadGrammar(f"failed to parse grammar: the vocabulary has no {tag}")
             bodies[f"tag-{number}"] = f"<[{self._vocabulary.special[tag]}]>"
             grammar = grammar.replace(tag, f"tag-{number}")
-        grammar += "".join(f'{name} ::= "@{name}@" | {name}\n' for name in bodies)
+        grammar += "\n" + "".join(f'{name} ::= "@{name}@" | {name}\n' for name in bodies)
         lark = gbnf_to_lark(grammar)
         for name, body in bodies.items():
             rule = name.replace("-", "_")

@@ -26,6 +26,7 @@ def load_engine(
     kernels: str = "",
     cache: Path | None = None,
     cache_bytes: int = 0,
+    guesses: bool = True,
 ) -> Engine:
     """Load a gpt-oss file for `together` answers of `context` tokens each.
 
@@ -40,7 +41,7 @@ def load_engine(
     identity = identify(path)
     shelf = BlockFiles(cache / identity.hex(), cache_bytes) if cache and cache_bytes else None
     prefixes = PrefixCache(weights.shape, blocks, identity, shelf)
-    scheduler = Scheduler(Model(weights, module, threads), prefixes, endings, context, together)
+    scheduler = Scheduler(Model(weights, module, threads), prefixes, endings, context, together, guesses)
     return Engine(scheduler, vocabulary, endings)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ossian.native.weights import Array
 
 Ids = NDArray[np.int64]
+UNLIKELY = 32.0  # in logits: 1 in 10^14 of the likeliest; looking at 200,000 words took a fifth of a token's time
 SAMPLERS = ("penalties", "top_k", "typ_p", "top_p", "min_p", "temperature")  # those served here, in llama.cpp's order
 
 
@@ -101,10 +102,11 @@ class Sampler:
 
     def _throw(self, logits: Array) -> int:
         """One token by chance, among those that no rule cuts; each rule cuts what the one before has left."""
-        tokens: Ids = np.flatnonzero(np.isfinite(logits))
+        reach = UNLIKELY * max(1.0, self._rules.temperature)
+        tokens: Ids = np.flatnonzero(logits > logits.max() - reach)
         for name in self._rules.samplers:
             if name == "temperature":
-                logits = logits / np.float32(self._rules.temperature)
+                logits[tokens] /= np.float32(self._rules.temperature)
             else:
                 tokens = self._cut(name, logits, tokens)
         sums = chances_of(logits, tokens).cumsum()

@@ -2,94 +2,55 @@
 
 Every answer that is being written gets one token a step; the rest of a step reads a piece of the longest-waiting
 prompt, so that running answers keep flowing beside it. A step with nothing to write reads larger pieces, which is
-faster.
+faster. Where an answer repeats what stood before, a step also reads a guess at its next tokens (`lookup.py`), and
+keeps as many as are what it draws: the same tokens, in fewer steps.
 """
 
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ossian.native.cache import CacheFull, Lease, PrefixCache
-from ossian.native.constrain import BadGrammar, Constraint
+from ossian.native.cache import CacheFull, PrefixCache
+from ossian.native.constrain import BadGrammar
+from ossian.native.jobs import Failed, Finished, Job, Progress, Step, Written
+from ossian.native.lookup import MOST_GUESSED, Pace, share_out
 from ossian.native.model import Batch, Left, Model
-from ossian.native.sampler import Likely, Rules, Sampler, likeliest
+from ossian.native.sampler import likeliest
 from ossian.native.weights import Array
 
 PIECE, PIECE_BESIDE_OTHERS = 512, 64  # tokens of a prompt in one step
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """So many tokens of the prompt are read, of which `cached` did not have to be."""
+class Piece:
+    """What a step reads for one answer: so many tokens that wait and, behind the last of them, a guess at the next."""
 
-    read: int
-    cached: int
+    job: Job
+    count: int
+    guess: tuple[int, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One token of the answer, and how likely it and others were, where that was asked for."""
-
-    token: int
-    likely: Likely | None = None
-    likeliest: tuple[Likely, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The end: counts in tokens, times in seconds. `limit`: the bound on tokens ended it."""
-
-    prompt: int
-    cached: int
-    written: int
-    prompt_seconds: float
-    written_seconds: float
-    limit: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The answer cannot go on, and why."""
-
-    reason: str
-    callers_fault: bool = False
-
-
-Step = Progress | Written | Finished | Failed
-
-
-@dataclass(slots=True)
-class Job:
-    """One answer to be written. `tell` is called from the engine's thread and must not wait."""
-
-    prompt: list[int]
-    most: int
-    rules: Rules
-    tell: Callable[[Step], None]
-    constraint: Constraint | None = None
-    likeliest: int | None = None
-    left: bool = False  # the caller went away
-    lease: Lease | None = field(default=None, init=False)
-    written: int = field(default=0, init=False)
-    waiting: list[int] = field(default_factory=list, init=False)  # tokens to be read before the next can be drawn
-    sampler: Sampler = field(init=False)
-    began: float = field(default_factory=time.monotonic, init=False)
-    first: float = field(default=0.0, init=False)
-
-    def __post_init__(self) -> None:
-        self.sampler = Sampler(self.rules)
+    def __len__(self) -> int:
+        return self.count + len(self.guess)
 
 
 class Scheduler:
     """Runs a model for many callers. `submit` and `leave` may be called from any thread."""
 
-    def __init__(self, model: Model, cache: PrefixCache, endings: frozenset[int], context: int, together: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        cache: PrefixCache,
+        endings: frozenset[int],
+        context: int,
+        together: int,
+        guesses: bool = True,
+    ) -> None:
         self.context = context
         self._model, self._cache, self._endings, self._together = model, cache, endings, together
+        self._guesses, self._pace = guesses, Pace()
         self._inbox: queue.Queue[Job | None] = queue.Queue()
         self._waiting: list[Job] = []
         self._running: list[Job] = []
@@ -159,38 +120,65 @@ class Scheduler:
             self._running.append(job)
 
     def _step(self) -> None:
-        """Read one piece of one prompt, and one token for every answer that is being written."""
-        writing = [job for job in self._running if job.written]
-        reading = next((job for job in self._running if not job.written), None)
-        pieces = [(job, 1) for job in writing]
-        if reading:
-            pieces.append((reading, min(len(reading.waiting), PIECE_BESIDE_OTHERS if writing else PIECE)))
-        pieces = [(job, count) for job, count in pieces if self._make_room(job, count)]
+        """Read one piece of one prompt, and one token and what is guessed behind it for every answer being written."""
+        pieces = [fitting for piece in self._cut() if (fitting := self._make_room(piece))]
         if not pieces:
             return
-        alone = pieces[0][0] if len(pieces) == 1 else None
-        logits = self._model.forward(
-            arrange(pieces), self._cache.numbers, stop=lambda: alone is not None and alone.left
-        )
+        alone = pieces[0].job if len(pieces) == 1 else None
+        batch, began = arrange(pieces), time.monotonic()
+        logits = self._model.forward(batch, self._cache.numbers, stop=lambda: alone is not None and alone.left)
+        self._pace.note(len(batch.tokens), time.monotonic() - began)
         row = 0
-        for job, count in pieces:
+        for piece in pieces:
+            job = piece.job
             assert job.lease is not None
-            self._cache.add(job.lease, job.waiting[:count])
-            del job.waiting[:count]
+            self._cache.add(job.lease, job.waiting[: piece.count])
+            del job.waiting[: piece.count]
             if job.waiting:
                 job.tell(Progress(len(job.lease.tokens), job.lease.known))
             else:
-                self._draw(job, logits[row])
-                row += 1
+                self._write(piece, logits[row : row + 1 + len(piece.guess)])
+                row += 1 + len(piece.guess)
 
-    def _make_room(self, job: Job, count: int) -> bool:
-        assert job.lease is not None
-        try:
-            self._cache.make_room(job.lease, count)
-        except CacheFull:
-            self._end(job, Failed("the cache is full: other answers hold it. Please ask again"))
-            return False
-        return True
+    def _cut(self) -> list[Piece]:
+        """What to read next: for those who write, and for the one who has waited longest to be read."""
+        writing = [job for job in self._running if job.written]
+        reading = [job for job in self._running if not job.written][:1]
+        most = PIECE_BESIDE_OTHERS if writing else PIECE
+        read = [Piece(job, min(len(job.waiting), most)) for job in reading]
+        rows = len(writing) + sum(map(len, read))
+        guesses = share_out([(job.lookup, self._left(job)) for job in writing], rows, self._pace)
+        return [Piece(job, 1, tuple(guess)) for job, guess in zip(writing, guesses, strict=True)] + read
+
+    def _left(self, job: Job) -> int:
+        """How many tokens may be guessed behind the next: none that could not be written."""
+        room = min(job.most, self.context - len(job.prompt))
+        return min(MOST_GUESSED, room - job.written - 1)
+
+    def _make_room(self, piece: Piece) -> Piece | None:
+        """A piece that has its place in the cache; a guess is given up where it has none."""
+        assert piece.job.lease is not None
+        for fitting in (piece, replace(piece, guess=())):
+            try:
+                self._cache.make_room(piece.job.lease, len(fitting))
+            except CacheFull:
+                continue
+            return fitting
+        self._end(piece.job, Failed("the cache is full: other answers hold it. Please ask again"))
+        return None
+
+    def _write(self, piece: Piece, logits: Array) -> None:
+        """Draw behind each row, as long as what is drawn is what the next row has read. The rest is written over."""
+        job = piece.job
+        job.guessed += len(piece.guess)
+        for guessed, row in zip((*piece.guess, None), logits, strict=True):
+            self._draw(job, row)
+            if job.waiting != [guessed]:
+                return
+            assert job.lease is not None
+            self._cache.add(job.lease, job.waiting)
+            job.waiting.clear()
+            job.kept += 1
 
     def _draw(self, job: Job, logits: Array) -> None:
         """The next token of one answer, or its end."""
@@ -213,12 +201,15 @@ class Scheduler:
         if job.written >= job.most or len(job.prompt) + job.written >= self.context:
             return self._end(job, self._sum_up(job, limit=True))
         job.waiting.append(token)
+        if self._guesses:
+            job.look_up(token)
         return None
 
     def _sum_up(self, job: Job, *, limit: bool) -> Finished:
         now = time.monotonic()
         known = job.lease.known if job.lease else 0
-        return Finished(len(job.prompt), known, job.written, job.first - job.began, now - job.first, limit)
+        times = job.first - job.began, now - job.first
+        return Finished(len(job.prompt), known, job.written, *times, limit, job.guessed, job.kept)
 
     def _end(self, job: Job, last: Step | None) -> None:
         if job.lease is not None:
@@ -228,23 +219,24 @@ class Scheduler:
             job.tell(last)
 
 
-def arrange(pieces: list[tuple[Job, int]]) -> Batch:
-    """The rows of one step: the next tokens of each job. Asked for is what follows a job's last waiting token."""
+def arrange(pieces: list[Piece]) -> Batch:
+    """The rows of one step. Asked for is what follows a job's last waiting token, and each one of a guess."""
     tokens: list[int] = []
     positions: list[int] = []
     conversations: list[int] = []
     wanted: list[int] = []
-    widest = max(len(job.lease.blocks) for job, _ in pieces if job.lease)
+    widest = max(len(piece.job.lease.blocks) for piece in pieces if piece.job.lease)
     tables = np.zeros((len(pieces), widest), np.int32)
-    for index, (job, count) in enumerate(pieces):
+    for index, piece in enumerate(pieces):
+        job = piece.job
         assert job.lease is not None
         start = len(job.lease.tokens)
-        tokens += job.waiting[:count]
-        positions += range(start, start + count)
-        conversations += [index] * count
+        tokens += [*job.waiting[: piece.count], *piece.guess]
+        positions += range(start, start + len(piece))
+        conversations += [index] * len(piece)
         tables[index, : len(job.lease.blocks)] = job.lease.blocks
-        if count == len(job.waiting):
-            wanted.append(len(tokens) - 1)
+        if piece.count == len(job.waiting):
+            wanted += range(len(tokens) - len(piece.guess) - 1, len(tokens))
     return Batch(
         tokens=np.array(tokens, np.int32),
         positions=np.array(positions, np.int32),

@@ -19,8 +19,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ossian.native.constrain import BadGrammar, Grammars
+from ossian.native.jobs import Failed, Finished, Job, Progress, Step, Written
 from ossian.native.sampler import Likely, read_rules
-from ossian.native.scheduler import Failed, Finished, Job, Progress, Scheduler, Step, Written
+from ossian.native.scheduler import Scheduler
 from ossian.native.tokenizer import TextStream, Vocabulary
 
 Json = dict[str, Any]
@@ -145,13 +146,15 @@ async def wait_for_disconnect(receive: Receive) -> None:
 
 
 def write_end(end: Finished, rest: str) -> Json:
-    timings = {
+    timings: Json = {
         "cache_n": end.cached,
         "prompt_n": end.prompt - end.cached,
         "predicted_n": end.written,
         "prompt_ms": 1000 * end.prompt_seconds,
         "predicted_ms": 1000 * end.written_seconds,
     }
+    if end.guessed:  # as llama.cpp's server does where it has a draft model (server-task.cpp)
+        timings |= {"draft_n": end.guessed, "draft_n_accepted": end.kept}
     return {
         "content": rest,
         "tokens": [],
