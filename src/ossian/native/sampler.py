@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ossian.native.weights import Array
 
 Ids = NDArray[np.int64]
-UNLIKELY = 32.0  # in logits: 1 in 10^14 of the likeliest; looking at 200,000 words took a fifth of a token's time
+STRETCH = 512
 SAMPLERS = ("penalties", "top_k", "typ_p", "top_p", "min_p", "temperature")  # those served here, in llama.cpp's order
 
 
@@ -39,6 +39,17 @@ class Rules:
     @property
     def is_greedy(self) -> bool:
         return self.temperature <= 0 and "temperature" in self.samplers
+
+    def cuts(self, name: str) -> bool:
+        """Whether a rule cuts anything."""
+        match name:
+            case "top_k":
+                return self.top_k > 0
+            case "typ_p":
+                return self.typical_p < 1
+            case "top_p":
+                return self.top_p < 1
+        return name == "min_p" and self.min_p > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,35 +113,43 @@ class Sampler:
 
     def _throw(self, logits: Array) -> int:
         """One token by chance, among those that no rule cuts; each rule cuts what the one before has left."""
-        reach = UNLIKELY * max(1.0, self._rules.temperature)
-        tokens: Ids = np.flatnonzero(logits > logits.max() - reach)
+        tokens: Ids | None = None  # all: most answers are drawn so, and then 200,000 words are not to be copied
         for name in self._rules.samplers:
             if name == "temperature":
-                logits[tokens] /= np.float32(self._rules.temperature)
-            else:
-                tokens = self._cut(name, logits, tokens)
-        sums = chances_of(logits, tokens).cumsum()
-        place = int(np.searchsorted(sums, self._dice.random() * sums[-1], side="right"))
-        return int(tokens[min(place, len(tokens) - 1)])
+                logits = logits / np.float32(self._rules.temperature)
+            elif self._rules.cuts(name):
+                tokens = self._cut(name, logits, np.flatnonzero(np.isfinite(logits)) if tokens is None else tokens)
+        left = logits if tokens is None else logits[tokens]
+        place = find_place(np.exp((left - left.max()).astype(np.float64)), self._dice.random())
+        return place if tokens is None else int(tokens[place])
 
     def _cut(self, name: str, logits: Array, tokens: Ids) -> Ids:
         """What one rule leaves."""
         rules = self._rules
         match name:
-            case "top_k" if 0 < rules.top_k < len(tokens):
-                return tokens[np.argpartition(-logits[tokens], rules.top_k - 1)[: rules.top_k]]
-            case "typ_p" if rules.typical_p < 1:
+            case "top_k":
+                return tokens[np.argpartition(-logits[tokens], min(rules.top_k, len(tokens)) - 1)[: rules.top_k]]
+            case "typ_p":
                 chances = chances_of(logits, tokens)
                 information = -np.log(chances)
                 surprise = np.abs(information - (chances * information).sum())
                 return keep_share(tokens, chances, np.argsort(surprise, kind="stable"), rules.typical_p)
-            case "top_p" if rules.top_p < 1:
+            case "top_p":
                 chances = chances_of(logits, tokens)
                 return keep_share(tokens, chances, np.argsort(-chances, kind="stable"), rules.top_p)
-            case "min_p" if rules.min_p > 0:
-                likely: Ids = tokens[logits[tokens] >= logits[tokens].max() + np.log(rules.min_p)]
-                return likely
-        return tokens
+        likely: Ids = tokens[logits[tokens] >= logits[tokens].max() + np.log(rules.min_p)]
+        return likely
+
+
+def find_place(weights: NDArray[np.float64], share: float) -> int:
+    """Where the sum of weights reaches a share of the whole; by the sums of stretches first, which is faster."""
+    ends = np.add.reduceat(weights, np.arange(0, len(weights), STRETCH)).cumsum()
+    wanted = share * ends[-1]
+    stretch = min(int(np.searchsorted(ends, wanted, side="right")), len(ends) - 1)
+    before = float(ends[stretch - 1]) if stretch else 0.0
+    sums = before + weights[stretch * STRETCH : (stretch + 1) * STRETCH].cumsum()
+    inside = int(np.searchsorted(sums, wanted, side="right"))
+    return stretch * STRETCH + min(inside, len(sums) - 1)
 
 
 def chances_of(logits: Array, tokens: Ids) -> NDArray[np.float64]:
