@@ -20,6 +20,7 @@ PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
 BATCH_TOKENS = 512
 # llama.cpp makes a vector of one batch only, but for the few models that read still more.
 LARGEST_TEXT_TOKENS = 8_192
+MOST_SPARE_MIB = 8_192  # as llama.cpp itself: memory for prompts that another one has pushed out of its slot
 
 
 def die_with_parent() -> None:
@@ -60,6 +61,7 @@ def serve_with_wheel(spec: dict[str, Any]) -> None:
         parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
     parameters.endpoint_slots = parameters.endpoint_props = True
     parameters.slot_save_path = spec["slots"]
+    parameters.cache_ram_mib = min(MOST_SPARE_MIB, spec["spare"] >> 20)
     parameters.ui = parameters.warmup = False
     parameters.use_jinja = spec["template"]
     parameters.verbosity = 1

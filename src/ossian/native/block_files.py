@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ossian.store.cache_folder import BLOCK_SUFFIX, PART_SUFFIX, CacheFolder
+from ossian.store.cache_folder import BLOCK_SUFFIX, PART_SUFFIX, CacheFolder, clear_parts
 
 MAGIC = b"OSSIANKV"
 VERSION = 1
 HEAD = struct.Struct("<8sIIQ")  # magic, version, checksum, bytes that follow
-MOST_WAITING = 64  # blocks that wait to be written; more are left out: they can be read again
+MOST_WAITING_BYTES = 64 * 1024**2  # blocks that wait to be written; more are left out: they can be read again
 
 Halves = NDArray[np.uint16]
 
@@ -31,7 +31,8 @@ class BlockFiles:
     def __init__(self, cache: CacheFolder, name: str) -> None:
         self._cache = cache
         self._folder = cache.subfolder(name)
-        self._waiting: queue.Queue[tuple[bytes, bytes] | None] = queue.Queue(MOST_WAITING)
+        clear_parts(self._folder)
+        self._waiting: queue.Queue[tuple[bytes, bytes] | None] = queue.Queue()
         self._writer = threading.Thread(target=self._write_all, daemon=True)
         self._writer.start()
 
@@ -53,7 +54,8 @@ class BlockFiles:
 
     def save(self, name: bytes, keys: Halves, values: Halves) -> None:
         """Have a block written soon; left out where the disk does not keep up."""
-        if not self._waiting.full() and not self._path(name).exists():
+        waiting = self._waiting.qsize() * (keys.nbytes + values.nbytes)  # all blocks of a model are as large
+        if waiting < MOST_WAITING_BYTES and not self._path(name).exists():
             self._waiting.put((name, keys.tobytes() + values.tobytes()))
 
     def close(self) -> None:

@@ -25,11 +25,8 @@ class CacheFolder:
         self._size = self._unseen = limit  # not known yet: the first file looks
 
     def subfolder(self, name: str) -> Path:
-        """A folder in it, rid of what a process that was killed had begun to write."""
         folder = self._root / name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what a person has written is in here
-        for beside in folder.glob(f"*{PART_SUFFIX}"):
-            beside.unlink(missing_ok=True)
         return folder
 
     def make_room(self, needed: int) -> bool:
@@ -53,6 +50,12 @@ class CacheFolder:
             self._size -= size
             if self._size + needed <= self._limit * SHARE_LEFT:
                 return
+
+
+def clear_parts(root: Path) -> None:
+    """Delete what a process that was killed had begun to write."""
+    for beside in root.rglob(f"*{PART_SUFFIX}"):
+        beside.unlink(missing_ok=True)
 
 
 def find_files(root: Path) -> Iterator[tuple[float, int, Path]]:
