@@ -12,9 +12,9 @@ import pytest
 
 from ossian.chat import Sampling
 from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
-from ossian.native.block_files import SUFFIX
 from ossian.native.cache import BLOCK_TOKENS
 from ossian.native.instruction_sets import KernelsMissing, load_kernels
+from ossian.store.cache_folder import BLOCK_SUFFIX
 from ossian.store.catalogue import DEMO
 
 GREEDY = Sampling(temperature=0.0)
@@ -71,7 +71,7 @@ async def wait_for_blocks(folder: Path, count: int) -> None:
 
 
 def count_blocks(folder: Path) -> int:
-    return len(list(folder.rglob(f"*{SUFFIX}")))
+    return len(list(folder.rglob(f"*{BLOCK_SUFFIX}")))
 
 
 def questions() -> list[str]:
