@@ -132,7 +132,7 @@ def servers(leaving: list[RunningServer]) -> Iterator[Serve]:
         real: bool = False,
         **settings: Any,
     ) -> RunningServer:
-        chosen = Settings(**{"address": ("127.0.0.1", 0), **settings})
+        chosen = Settings(**{"address": ("127.0.0.1", 0), "cache_bytes": 0, **settings})
         make_model = model or (lambda: FakeModel(script, pause))
         catalogue = Catalogue(chosen.models) if stored else None
         running.append(RunningServer(chosen, make_model, comment_seconds, files, load_seconds, catalogue, real))

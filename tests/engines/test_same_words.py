@@ -12,8 +12,6 @@ import pytest
 
 from ossian.chat import Sampling
 from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
-from ossian.native.block_files import SUFFIX
-from ossian.native.cache import BLOCK_TOKENS
 from ossian.native.instruction_sets import KernelsMissing, load_kernels
 from ossian.store.catalogue import DEMO
 
@@ -70,19 +68,6 @@ async def write(runner: Runner, prompt: list[int], **fields: object) -> tuple[li
     *pieces, timings = [step async for step in runner.complete(prompt, WORDS, GREEDY, **fields)]
     assert isinstance(timings, Timings)
     return [piece for piece in pieces if isinstance(piece, Piece)], timings
-
-
-async def wait_for_blocks(folder: Path, count: int) -> None:
-    """Until so many blocks are on the disk: they are written in the background."""
-    async with asyncio.timeout(10.0):
-        while True:
-            if await asyncio.to_thread(count_blocks, folder) >= count:
-                return
-            await asyncio.sleep(0.05)
-
-
-def count_blocks(folder: Path) -> int:
-    return len(list(folder.rglob(f"*{SUFFIX}")))
 
 
 def questions() -> list[str]:
@@ -171,7 +156,6 @@ async def test_what_was_read_before_a_restart_is_not_read_again(tmp_path: Path) 
             pieces, timings = await write(runner, prompt * 14)
             texts.append([piece.token for piece in pieces])
             assert timings.cached_tokens >= known
-            await wait_for_blocks(tmp_path, 1024 // BLOCK_TOKENS)
         finally:
             await runner.close()
     assert texts[0] == texts[1]

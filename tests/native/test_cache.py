@@ -9,6 +9,7 @@ import pytest
 from ossian.native.block_files import BlockFiles
 from ossian.native.cache import BLOCK_TOKENS, CacheFull, Lease, PrefixCache
 from ossian.native.weights import Shape
+from ossian.store.cache_folder import CacheFolder
 
 SHAPE = Shape(2, 64, 2, 1, 32, 2, 1, 64, 1000, 128, 4096, 1e-5, 1e4, 1.0, 4096)
 BLOCK_BYTES = 2 * 2 * 32 * BLOCK_TOKENS * 2  # layers, keys and values, head, positions, bytes
@@ -76,11 +77,11 @@ def test_the_least_recently_used_leave_from_their_end_and_what_is_held_stays() -
 
 
 def test_blocks_come_back_after_a_restart(tmp_path: Path) -> None:
-    files = BlockFiles(tmp_path / "kv", 1 << 20)
+    files = BlockFiles(CacheFolder(tmp_path, 1 << 20), "kv")
     cache = PrefixCache(SHAPE, 16, MODEL, files)
     cache.release(read(cache, prompt(300), mark=7))
     files.close()
-    again = PrefixCache(SHAPE, 16, MODEL, BlockFiles(tmp_path / "kv", 1 << 20))
+    again = PrefixCache(SHAPE, 16, MODEL, BlockFiles(CacheFolder(tmp_path, 1 << 20), "kv"))
     lease = again.start(prompt(300))
     assert lease.known == 256
     assert np.all(again.numbers.keys[lease.blocks] == 7) and np.all(again.numbers.values[lease.blocks] == 8)
@@ -89,11 +90,11 @@ def test_blocks_come_back_after_a_restart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "longer", "foreign"])
 def test_a_damaged_block_is_dropped_and_never_used(tmp_path: Path, damage: str) -> None:
-    files = BlockFiles(tmp_path, 1 << 20)
+    files = BlockFiles(CacheFolder(tmp_path, 1 << 20), "kv")
     cache = PrefixCache(SHAPE, 16, MODEL, files)
     cache.release(read(cache, prompt(100)))
     files.close()
-    (path,) = tmp_path.glob("*.kv")
+    (path,) = tmp_path.glob("kv/*.kv")
     data = path.read_bytes()
     path.write_bytes(
         {
@@ -104,33 +105,70 @@ def test_a_damaged_block_is_dropped_and_never_used(tmp_path: Path, damage: str) 
             "foreign": b"X" + data[1:],
         }[damage]
     )
-    assert PrefixCache(SHAPE, 16, MODEL, BlockFiles(tmp_path, 1 << 20)).start(prompt(100)).known == 0
+    assert PrefixCache(SHAPE, 16, MODEL, BlockFiles(CacheFolder(tmp_path, 1 << 20), "kv")).start(prompt(100)).known == 0
     assert not path.exists()
 
 
 def test_the_folder_keeps_to_its_bound(tmp_path: Path) -> None:
-    files = BlockFiles(tmp_path, 10 * BLOCK_BYTES)
+    files = BlockFiles(CacheFolder(tmp_path, 10 * BLOCK_BYTES), "kv")
     keys = np.zeros(BLOCK_BYTES // 4, np.uint16)
     for name in range(25):
         files.save(name.to_bytes(16, "big"), keys, keys)
     files.close()
-    left = sorted(tmp_path.glob("*.kv"))
+    left = sorted(tmp_path.glob("kv/*.kv"))
     assert sum(path.stat().st_size for path in left) <= 10 * BLOCK_BYTES
     assert left[-1].stem == (24).to_bytes(16, "big").hex()
 
 
+def test_models_share_one_bound_and_the_least_recently_used_leave_over_all(tmp_path: Path) -> None:
+    bound = 11 * BLOCK_BYTES
+    cache, keys = CacheFolder(tmp_path, bound), np.zeros(BLOCK_BYTES // 4, np.uint16)
+    for model in ("old", "new"):
+        files = BlockFiles(cache if model == "old" else CacheFolder(tmp_path, bound), model)
+        for name in range(8):
+            files.save(name.to_bytes(16, "big"), keys, keys)
+        files.close()
+        for path in tmp_path.glob("old/*.kv"):
+            os.utime(path, (1, int(path.stem, 16)))
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.kv")) <= bound
+    assert len(list(tmp_path.glob("new/*.kv"))) == 8
+    assert [int(path.stem, 16) for path in sorted(tmp_path.glob("old/*.kv"))] == [6, 7]
+
+
+def test_what_is_larger_than_the_bound_is_not_kept_and_nothing_leaves_for_it(tmp_path: Path) -> None:
+    cache, keys = CacheFolder(tmp_path, 3 * BLOCK_BYTES), np.zeros(BLOCK_BYTES, np.uint16)
+    files = BlockFiles(cache, "kv")
+    files.save(b"1" * 16, keys[: BLOCK_BYTES // 4], keys[: BLOCK_BYTES // 4])
+    files.save(b"2" * 16, keys, keys)
+    files.close()
+    assert [path.stem for path in tmp_path.rglob("*.kv")] == [(b"1" * 16).hex()]
+
+
+def test_foreign_files_in_the_folder_are_never_touched(tmp_path: Path) -> None:
+    foreign = tmp_path / "kv" / "notes.txt"
+    foreign.parent.mkdir()
+    foreign.write_bytes(bytes(20 * BLOCK_BYTES))
+    files = BlockFiles(CacheFolder(tmp_path, 10 * BLOCK_BYTES), "kv")
+    keys = np.zeros(BLOCK_BYTES // 4, np.uint16)
+    for name in range(25):
+        files.save(name.to_bytes(16, "big"), keys, keys)
+    files.close()
+    assert foreign.exists() and list(tmp_path.rglob("*.kv"))
+
+
 def test_a_write_that_was_cut_off_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "half.part").write_bytes(b"x")
-    BlockFiles(tmp_path, 1 << 20)
-    assert not list(tmp_path.iterdir())
+    (tmp_path / "kv").mkdir()
+    (tmp_path / "kv" / "half.part").write_bytes(b"x")
+    BlockFiles(CacheFolder(tmp_path, 1 << 20), "kv")
+    assert not list((tmp_path / "kv").iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix" or not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_costs_no_answer(tmp_path: Path) -> None:
-    files = BlockFiles(tmp_path, 1 << 20)
+    files = BlockFiles(CacheFolder(tmp_path, 1 << 20), "kv")
     name = (1).to_bytes(16, "big")
-    (tmp_path / f"{name.hex()}.part").symlink_to("/dev/full")
+    (tmp_path / "kv" / f"{name.hex()}.part").symlink_to("/dev/full")
     cache = np.zeros(64, np.uint16)
     files.save(name, cache, cache)
     files.close()
-    assert not list(tmp_path.glob("*.kv"))
+    assert not list(tmp_path.glob("kv/*.kv"))

@@ -14,7 +14,7 @@ from ossian import __version__
 from ossian.api.serve import refuse_open_door
 from ossian.cli.port import find_listener, is_here, is_taken
 from ossian.cli.terminal import out, settings_of
-from ossian.engines.memory import GIB, context_for, free_memory, physical_cores, total_memory
+from ossian.engines.memory import GIB, context_for, free_memory, physical_cores, serving_of, total_memory
 from ossian.errors import NotEnoughMemory, SettingInvalid
 from ossian.settings import Settings
 from ossian.store.catalogue import Catalogue
@@ -133,9 +133,10 @@ def check_engine(settings: Settings) -> Iterator[Finding]:
 
 def check_models(settings: Settings) -> Iterator[Finding]:
     """Which models are here, and with how much context would they run now?"""
+    room = free_memory(), total_memory()
     for model in Catalogue(settings.models).list():
         try:
-            context = context_for(model, settings.context_length, free_memory(), total_memory())
+            context = context_for(model, settings.context_length, *room, serving_of(model, settings))
         except NotEnoughMemory as error:
             yield Finding("bad", error.message)
             continue

@@ -17,6 +17,7 @@ from ossian.engines.pool import LoadedModel, Pool
 from ossian.engines.start import start_model
 from ossian.errors import SettingInvalid
 from ossian.settings import Settings
+from ossian.store.cache_folder import clear_parts
 from ossian.store.catalogue import Catalogue, ModelFile
 from ossian.store.remove import tidy
 
@@ -47,6 +48,7 @@ def build_pool(settings: Settings) -> tuple[Pool, Models]:
     """The models of this disk, each in a process of its own when it is asked for."""
     catalogue = Catalogue(settings.models)
     tidy(settings.models)
+    clear_parts(settings.home / "cache")
 
     async def start(file: ModelFile, context: int) -> LoadedModel:
         return await start_model(file, context, settings)

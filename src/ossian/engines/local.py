@@ -9,6 +9,7 @@ from dataclasses import replace
 from ossian.chat import ChatRequest, CompletionRequest, Event, Events, Sampling
 from ossian.engines.call_ids import new_call_id
 from ossian.engines.hearing import ENDINGS, Answer
+from ossian.engines.memory import wants_native
 from ossian.engines.meter import Meter
 from ossian.engines.raw import Opening, RawModel, spec_of
 from ossian.engines.runner import NotForThisEngine, Runner, RunnerSpec
@@ -28,9 +29,7 @@ USUAL = Sampling(temperature=1.0, top_p=1.0, top_k=0, min_p=0.0)  # as OpenAI re
 async def start_local(file: ModelFile, context: int, settings: Settings) -> "LocalModel":
     """Load a model file into a process of its own. Raises ModelFailed with the reason."""
     spec = spec_of(file, context, settings)
-    if wants_native(settings):
-        cache, guesses = settings.home / "cache", settings.speculation == "auto"
-        spec = replace(spec, native=True, cache=cache, cache_bytes=settings.cache_bytes, guesses=guesses)
+    spec = replace(spec, native=wants_native(settings), guesses=settings.speculation == "auto")
     runner = await start_runner(spec, settings)
     try:
         specials = {name: await runner.special(name) for name in SPECIAL_TOKENS}
@@ -38,11 +37,6 @@ async def start_local(file: ModelFile, context: int, settings: Settings) -> "Loc
         await runner.close()
         raise
     return LocalModel(file, runner, specials, order=settings.prompt_order)
-
-
-def wants_native(settings: Settings) -> bool:
-    """Whether our own engine is to be tried first; whoever names a llama-server wants that."""
-    return settings.engine == "native" or (settings.engine == "auto" and settings.llama_server is None)
 
 
 async def start_runner(spec: RunnerSpec, settings: Settings) -> Runner:

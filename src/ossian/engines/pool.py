@@ -157,11 +157,11 @@ class Pool:
 
     def _context(self, file: ModelFile, wanted: int | None) -> int:
         """Tokens to load with: never fewer than the machine would give anyway, so that nobody forces a reload later."""
-        free, total = memory.free_memory(), memory.total_memory()
-        usual = memory.context_for(file, self.settings.context_length, free, total)
+        room = memory.free_memory(), memory.total_memory(), memory.serving_of(file, self.settings)
+        usual = memory.context_for(file, self.settings.context_length, *room)
         if wanted is None or wanted <= usual:
             return usual
-        return max(usual, min(wanted, memory.context_for(file, 0, free, total)))
+        return max(usual, min(wanted, memory.context_for(file, 0, *room)))
 
     async def _load_seat(self, file: ModelFile, context: int | None) -> Seat:
         old = self._seats.get(file.path)
@@ -170,6 +170,8 @@ class Pool:
         if old is not None and self._seats.get(file.path) is old:
             await self._close(old)
         await self._make_room(file)
+        if self._closing:  # they give their memory back first, and keep what they have read
+            await asyncio.wait(tuple(self._closing))
         started = time.monotonic()
         model = await self.start(file, self._context(file, context))
         seat = Seat(file, model, self.settings.keep_alive, asyncio.Semaphore(max(1, self.settings.num_parallel)))
@@ -184,7 +186,7 @@ class Pool:
         """Let idle models go, the one nearest its end first, until the new one has a place and memory."""
         limit = self.settings.max_loaded_models or DEFAULT_LOADED_MODELS
         while self._seats:
-            smallest = memory.needed_memory(file, memory.SMALLEST_CONTEXT)
+            smallest = memory.needed_memory(file, memory.SMALLEST_CONTEXT, memory.serving_of(file, self.settings))
             if len(self._seats) < limit and smallest <= memory.free_memory():
                 return
             idle = [seat for seat in self._seats.values() if seat.users == 0]

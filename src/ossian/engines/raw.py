@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ossian.chat import ChatRequest, CompletionRequest, Done, Events, ModelInfo, Sampling, Text
 from ossian.engines.hearing import Likely, trim
-from ossian.engines.memory import physical_cores
+from ossian.engines.memory import physical_cores, spare_memory
 from ossian.engines.meter import Meter
 from ossian.engines.runner import Runner, RunnerSpec
 from ossian.engines.steps import Piece, Timings
@@ -30,6 +30,9 @@ def spec_of(file: ModelFile, context: int, settings: Settings) -> RunnerSpec:
         reranking="rerank" in file.capabilities,
         template=file.has_template,
         program=settings.llama_server,
+        cache=settings.home / "cache",
+        cache_bytes=settings.cache_bytes,
+        spare=spare_memory(file, context, settings),
     )
 
 

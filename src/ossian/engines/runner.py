@@ -23,15 +23,14 @@ import httpx2
 import psutil
 
 from ossian.chat import Sampling
-from ossian.engines.child import NOT_FOR_US
-from ossian.engines.steps import Piece, Timings, read_line, read_refusal, read_step
+from ossian.engines.child import NOT_FOR_US, child_environment
+from ossian.engines.slots import SlotFiles, open_slots
+from ossian.engines.steps import Piece, Timings, read_last_words, read_line, read_refusal, read_step
 from ossian.errors import ModelFailed
+from ossian.store.cache_folder import CacheFolder
 
 HEALTH_POLL_SECONDS = 0.05
 STOP_SECONDS = 3.0
-LOG_TAIL_CHARACTERS = 4_000
-LAST_WORDS = "exiting due to model loading error"
-LOG_PREFIX = re.compile(r"^[\d.]+ [A-Z] (?:[\w ]+: )?")
 # llama.cpp finds these four in any text, whatever parse_special says (llama-vocab.cpp renders them "always" for
 # gpt-oss). Cutting behind the "<|" is where the tokenizer's own pattern cuts, so no other token changes.
 TAG_IN_TEXT = re.compile(r"(?<=<\|)(?=(?:start|channel|message|constrain|end|return|call|startoftext|endoftext)\|>)")
@@ -48,7 +47,8 @@ class RunnerSpec:
     """How a model's process is started. `context` is tokens for each of `parallel` answers.
 
     template: conversations go through the chat template in the file
-    native: our own engine, which keeps what it has read in `cache`, up to `cache_bytes`; else llama.cpp's.
+    native: our own engine; else llama.cpp's
+    cache: where what was read is kept, up to `cache_bytes`, 0: nothing; llama.cpp keeps `spare` bytes more in memory.
     kernels: the instruction set of our own engine; empty: the best this processor has
     guesses: it may guess what repeats itself
     """
@@ -66,6 +66,12 @@ class RunnerSpec:
     cache: Path | None = None
     cache_bytes: int = 0
     guesses: bool = True
+    spare: int = 0
+
+    @property
+    def keeps_slots(self) -> bool:
+        """Whether llama.cpp's slots are files between two loads; a text's vector is computed anew."""
+        return bool(self.cache and self.cache_bytes) and not (self.native or self.embedding or self.reranking)
 
 
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
@@ -87,6 +93,8 @@ class Runner:
         self.context = spec.context
         self._folder = Path(tempfile.mkdtemp(prefix="ossian-"))
         self._process: Process | None = None
+        self._slots: SlotFiles | None = None
+        self._asked = False
         self._client = httpx2.AsyncClient(
             transport=httpx2.AsyncHTTPTransport(uds=str(self._folder / "runner.sock")),
             base_url="http://runner",
@@ -117,6 +125,9 @@ class Runner:
             async with asyncio.timeout(self.load_timeout):
                 await self._spawn()
                 await self._wait_until_healthy()
+                if self._slots is not None:
+                    await self._slots.restore(self._client)
+                    await self._wait_until_healthy()
                 self.context = await self._read_served_context()
         except TimeoutError:
             await self.close()
@@ -130,6 +141,8 @@ class Runner:
 
     async def close(self) -> None:
         """End the process and give everything back. May be called twice."""
+        if self._slots is not None and self.alive and self._asked:
+            await self._slots.save(self._client)
         process = self._process
         if process is not None and process.returncode is None:
             assert process.stdin is not None
@@ -209,6 +222,7 @@ class Runner:
 
     async def _stream(self, path: str, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """What the engine says until its listener has heard enough. Closing the generator stops the model."""
+        self._asked = True
         try:
             async with self._client.stream("POST", path, json=body) as response:
                 if response.status_code != 200:
@@ -230,22 +244,15 @@ class Runner:
         return response.json()
 
     async def _spawn(self) -> None:
+        if self.spec.keeps_slots and self.spec.cache:
+            named = self.spec.model, self.spec.context, self.spec.parallel, self.spec.program
+            cache = CacheFolder(self.spec.cache, self.spec.cache_bytes)
+            self._slots = await asyncio.to_thread(open_slots, cache, *named)
         spec = {
-            "model": str(self.spec.model),
+            **{name: str(value) if isinstance(value, Path) else value for name, value in asdict(self.spec).items()},
             "socket": str(self._folder / "runner.sock"),
-            "slots": f"{self._folder}/",
-            "context": self.spec.context,
-            "parallel": self.spec.parallel,
-            "threads": self.spec.threads,
+            "slots": f"{self._slots.folder if self._slots else self._folder}/",
             "embedding": self.spec.embedding or self.spec.reranking,
-            "reranking": self.spec.reranking,
-            "template": self.spec.template,
-            "program": str(self.spec.program) if self.spec.program else "",
-            "native": self.spec.native,
-            "kernels": self.spec.kernels,
-            "cache": str(self.spec.cache) if self.spec.cache else "",
-            "cache_bytes": self.spec.cache_bytes,
-            "guesses": self.spec.guesses,
         }
         with (self._folder / "log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -256,8 +263,7 @@ class Runner:
                 stdin=PIPE,
                 stdout=DEVNULL,
                 stderr=log,
-                # Spinning barriers cost a factor of five when another process is busy on the same cores.
-                env={**os.environ, "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")},
+                env=child_environment(os.environ, native=self.spec.native),
             )
 
     async def _wait_until_healthy(self) -> None:
@@ -292,13 +298,7 @@ class Runner:
         return ModelFailed(f"the model's process {how} in mid-answer.", f"{hint}Ask again and a fresh one is started.")
 
     def _last_words(self) -> str:
-        """The last line of the program's log that sounds like a reason, without this machine's paths."""
         try:
-            text = (self._folder / "log").read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
+            return read_last_words((self._folder / "log").read_text(errors="replace"))
         except OSError:
             return ""
-        reasons = [line for line in text.splitlines() if re.search(r"error|fail|unknown|cannot|memory", line)]
-        reasons = [line for line in reasons if LAST_WORDS not in line] or reasons
-        # llama.cpp begins a line with the time, a letter for its level and the function: "0.00.007.996 E srv init: …"
-        plain = LOG_PREFIX.sub("", reasons[-1].strip()) if reasons else ""
-        return re.sub(r"(/[\w.+-]+)+/", "", plain).rstrip(".")

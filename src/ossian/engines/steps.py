@@ -9,6 +9,10 @@ from ossian.chat import Logprob
 from ossian.errors import BadRequest, ContextTooLong, ModelFailed, OssianError, SchemaNotSupported
 
 TOO_LONG = "exceed_context_size_error"
+LOG_TAIL_CHARACTERS = 4_000
+LAST_WORDS = "exiting due to model loading error"
+# llama.cpp begins a line with the time, a letter for its level and the function: "0.00.007.996 E srv init: …"
+LOG_PREFIX = re.compile(r"^[\d.]+ [A-Z] (?:[\w ]+: )?")
 NO_PARSER = "Unable to generate parser for this template. Automatic parser generation failed: "
 
 
@@ -115,3 +119,13 @@ def read_error(body: bytes) -> str:
         return str(json.loads(body)["error"]["message"]).rstrip(".")
     except (ValueError, KeyError, TypeError):
         return body.decode(errors="replace").strip().rstrip(".") or "it gave no reason"
+
+
+def read_last_words(log: str) -> str:
+    """The last line of an engine's log that sounds like a reason, without this machine's paths."""
+    reasons = [
+        line for line in log[-LOG_TAIL_CHARACTERS:].splitlines() if re.search(r"error|fail|unknown|cannot|memory", line)
+    ]
+    reasons = [line for line in reasons if LAST_WORDS not in line] or reasons
+    plain = LOG_PREFIX.sub("", reasons[-1].strip()) if reasons else ""
+    return re.sub(r"(/[\w.+-]+)+/", "", plain).rstrip(".")

@@ -1,4 +1,4 @@
-"""Blocks of keys and values as files: bounded, each with a checksum, each there whole or not at all.
+"""Blocks of keys and values as files: each with a checksum, each there whole or not at all.
 
 A block is written in the background and never waited for. A file that is damaged, or was written for another model
 or by another version, is deleted and never used.
@@ -15,26 +15,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ossian.store.cache_folder import BLOCK_SUFFIX, PART_SUFFIX, CacheFolder, clear_parts
+
 MAGIC = b"OSSIANKV"
 VERSION = 1
 HEAD = struct.Struct("<8sIIQ")  # magic, version, checksum, bytes that follow
-MOST_WAITING = 64  # blocks that wait to be written; more are left out: they can be read again
-SUFFIX = ".kv"
+MOST_WAITING_BYTES = 64 * 1024**2  # blocks that wait to be written; more are left out: they can be read again
 
 Halves = NDArray[np.uint16]
 
 
 class BlockFiles:
-    """A folder of blocks for one model. Satisfies Shelf. `limit` is in bytes."""
+    """The blocks of one model, in a folder of its name. Satisfies Shelf."""
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        self._folder = folder
-        self._limit = limit
-        self._waiting: queue.Queue[tuple[bytes, bytes] | None] = queue.Queue(MOST_WAITING)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what a person has written is in here
-        for beside in folder.glob("*.part"):
-            beside.unlink(missing_ok=True)
-        self._size = sum(path.stat().st_size for path in folder.glob(f"*{SUFFIX}"))
+    def __init__(self, cache: CacheFolder, name: str) -> None:
+        self._cache = cache
+        self._folder = cache.subfolder(name)
+        clear_parts(self._folder)
+        self._waiting: queue.Queue[tuple[bytes, bytes] | None] = queue.Queue()
         self._writer = threading.Thread(target=self._write_all, daemon=True)
         self._writer.start()
 
@@ -56,7 +54,8 @@ class BlockFiles:
 
     def save(self, name: bytes, keys: Halves, values: Halves) -> None:
         """Have a block written soon; left out where the disk does not keep up."""
-        if not self._waiting.full() and not self._path(name).exists():
+        waiting = self._waiting.qsize() * (keys.nbytes + values.nbytes)  # all blocks of a model are as large
+        if waiting < MOST_WAITING_BYTES and not self._path(name).exists():
             self._waiting.put((name, keys.tobytes() + values.tobytes()))
 
     def close(self) -> None:
@@ -65,7 +64,7 @@ class BlockFiles:
         self._writer.join()
 
     def _path(self, name: bytes) -> Path:
-        return self._folder / f"{name.hex()}{SUFFIX}"
+        return self._folder / f"{name.hex()}{BLOCK_SUFFIX}"
 
     def _write_all(self) -> None:
         while (entry := self._waiting.get()) is not None:
@@ -74,9 +73,9 @@ class BlockFiles:
 
     def _write(self, path: Path, body: bytes) -> None:
         head = HEAD.pack(MAGIC, VERSION, zlib.crc32(body), len(body))
-        if self._size + len(head) + len(body) > self._limit:
-            self._make_room(len(head) + len(body))
-        beside = path.with_suffix(".part")
+        if not self._cache.make_room(len(head) + len(body)):
+            return
+        beside = path.with_suffix(PART_SUFFIX)
         try:
             with beside.open("wb") as file:
                 file.write(head)
@@ -85,17 +84,6 @@ class BlockFiles:
         except OSError:
             beside.unlink(missing_ok=True)
             raise
-        self._size += len(head) + len(body)
-
-    def _make_room(self, needed: int) -> None:
-        """Delete the blocks that were least recently used, a tenth more than needed so that it is rarely done."""
-        blocks = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self._folder.glob(f"*{SUFFIX}"))
-        self._size = sum(size for _, size, _ in blocks)
-        for _, size, path in blocks:
-            if self._size + needed <= self._limit * 0.9:
-                return
-            path.unlink(missing_ok=True)
-            self._size -= size
 
 
 def is_whole(data: bytes, body: memoryview) -> bool:

@@ -36,6 +36,10 @@ class Shelf(Protocol):
 
     def save(self, name: Name, keys: Halves, values: Halves) -> None: ...
 
+    def close(self) -> None:
+        """Write what waits."""
+        ...
+
 
 class NoShelf:
     """Memory only."""
@@ -44,6 +48,9 @@ class NoShelf:
         return False
 
     def save(self, name: Name, keys: Halves, values: Halves) -> None:
+        return None
+
+    def close(self) -> None:
         return None
 
 
@@ -79,6 +86,9 @@ class PrefixCache:
         self._holders = [0] * blocks
         self._names: list[Name] = [b""] * blocks
         self._known: OrderedDict[Name, int] = OrderedDict()  # the least recently used first
+
+    def close(self) -> None:
+        self._shelf.close()
 
     def start(self, tokens: Sequence[int]) -> Lease:
         """A lease that begins with the longest known beginning of a prompt. At least its last token is left to be read.

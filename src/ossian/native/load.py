@@ -1,6 +1,5 @@
 """From a file to an engine: weights, vocabulary, cache, scheduler."""
 
-import hashlib
 from pathlib import Path
 
 from ossian.native.block_files import BlockFiles
@@ -11,9 +10,9 @@ from ossian.native.scheduler import Scheduler
 from ossian.native.server import Engine
 from ossian.native.tokenizer import Vocabulary
 from ossian.native.weights import open_weights
+from ossian.store.cache_folder import CacheFolder, identify
 
 ENDINGS = ("<|return|>", "<|call|>", "<|endoftext|>")
-SAMPLES, SAMPLE_BYTES = 64, 1 << 14
 CACHE_VERSION = b"1"  # to be raised when the kernels compute keys or values differently
 
 
@@ -38,19 +37,8 @@ def load_engine(
     endings = frozenset(vocabulary.special[name] for name in ENDINGS if name in vocabulary.special)
     context = min(context, weights.shape.context)
     blocks = -(-context // BLOCK_TOKENS) * together
-    identity = identify(path)
-    shelf = BlockFiles(cache / identity.hex(), cache_bytes) if cache and cache_bytes else None
+    identity = identify(path, CACHE_VERSION)
+    shelf = BlockFiles(CacheFolder(cache, cache_bytes), identity.hex()) if cache and cache_bytes else None
     prefixes = PrefixCache(weights.shape, blocks, identity, shelf)
     scheduler = Scheduler(Model(weights, module, threads), prefixes, endings, context, together, guesses)
     return Engine(scheduler, vocabulary, endings)
-
-
-def identify(path: Path) -> bytes:
-    """A hash of a file's size, head and samples of its weights: enough to tell models apart, without reading 12 GB."""
-    size = path.stat().st_size
-    digest = hashlib.blake2b(CACHE_VERSION + size.to_bytes(8, "little"), digest_size=16)
-    with path.open("rb") as file:
-        for sample in range(SAMPLES):
-            file.seek(size * sample // SAMPLES)
-            digest.update(file.read(SAMPLE_BYTES))
-    return digest.digest()

@@ -70,11 +70,12 @@ class Scheduler:
         return [index < running for index in range(self._together)]
 
     def close(self) -> None:
-        """End after the step that is being made."""
+        """End after the step that is being made, with all that was read on the disk where it is kept."""
         for job in [*self._running, *self._waiting]:
             job.left = True
         self._inbox.put(None)
         self._thread.join()
+        self._cache.close()
 
     def _work(self) -> None:
         while self._take_in():

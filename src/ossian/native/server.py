@@ -36,6 +36,10 @@ class Engine:
         self._endings = endings
         self._grammars = Grammars(vocabulary, endings)
 
+    def close(self) -> None:
+        """End; no more is answered."""
+        self.scheduler.close()
+
     def read_job(self, body: Json, steps: "Steps") -> Job:
         """A job from a body of /completion. Raises ValueError, and BadGrammar, which is one."""
         prompt, most = body.get("prompt"), int(body.get("n_predict", -1))
