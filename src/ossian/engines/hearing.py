@@ -7,6 +7,7 @@ from ossian.engines.meter import Meter
 from ossian.engines.steps import Piece
 from ossian.engines.stops import StopCutter
 from ossian.harmony.parse import Parser
+from ossian.harmony.render import Prompt, Special
 from ossian.harmony.tags import CALL, END, END_OF_TEXT, RETURN
 
 ENDINGS = (CALL, RETURN, END_OF_TEXT)
@@ -40,6 +41,7 @@ class Answer:
         self.parser = parser
         self.meter = meter
         self.thinking = ""
+        self.heard: list[Piece] = []
         self._cutter = StopCutter(request.stop)
         self._likely = Likely()
         self._closed = False
@@ -60,8 +62,27 @@ class Answer:
         """It ended before a word for the person: after the analysis, or where a format takes over."""
         return not (self.parser.answered or self.stopped or self.meter.limit)
 
+    @property
+    def called(self) -> bool:
+        """It ended as the call of a tool does: what was heard is a whole turn."""
+        return bool(self.heard) and self._names.get(self.heard[-1].token) == CALL
+
+    def spell_heard(self) -> Prompt:
+        """What was heard as a prompt has it."""
+        spelt: list[Special | str] = []
+        for piece in self.heard:
+            name = self._names.get(piece.token)
+            text = piece.text.replace(name, "") if name else piece.text
+            if text and spelt and isinstance(spelt[-1], str):
+                spelt[-1] += text
+            elif text:
+                spelt.append(text)
+            spelt += [Special(name)] if name else []
+        return tuple(spelt)
+
     def take(self, piece: Piece) -> list[Event]:
         """The events that a piece completes. A control token's own text is never shown."""
+        self.heard.append(piece)
         name = self._names.get(piece.token)
         if name not in ENDINGS and self._is_structured:
             self._likely.take(piece)
