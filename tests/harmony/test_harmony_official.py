@@ -3,20 +3,19 @@
 import datetime
 import hashlib
 import json
-import os
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pytest
+from official_tokens import encode
 
 from ossian.chat import ChatRequest, Message, Tool, ToolCall
 from ossian.harmony.render import Prompt, Special, render, spell
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared" / "recordings"
-VOCABULARY = Path.home() / ".cache" / "ossian-tests" / "o200k_base.tiktoken"
 TODAY = datetime.date(2026, 11, 22)
 write = partial(render, today=TODAY, order="official")
 
@@ -42,25 +41,6 @@ def render_editor(recording: str) -> Prompt:
         pytest.skip(f"the editor's recording is not here: {path}")
     tools = [tool["function"] for tool in json.loads(path.read_text())["body"]["tools"]]
     return write(read_request({"messages": [{"role": "user", "content": "Hi"}], "tools": tools}))
-
-
-@pytest.fixture(scope="module")
-def encoding():
-    if not VOCABULARY.exists():
-        pytest.skip(f"no vocabulary at {VOCABULARY}; record_official.py tells how to build it")
-    official = pytest.importorskip("openai_harmony")
-    os.environ["TIKTOKEN_ENCODINGS_BASE"] = str(VOCABULARY.parent)
-    return official.load_harmony_encoding("HarmonyGptOss")
-
-
-def encode(prompt: Prompt, encoding: Any) -> list[int]:
-    ids: list[int] = []
-    for piece in prompt:
-        if isinstance(piece, Special):
-            ids += encoding.encode(piece.name, allowed_special={piece.name})
-        else:
-            ids += encoding.encode(piece, disallowed_special=())
-    return ids
 
 
 def sha256(text: str) -> str:
