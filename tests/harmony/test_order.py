@@ -17,7 +17,7 @@ from ossian.harmony.render import Prompt, Special, Written, render, render_openi
 
 TODAY = datetime.date(2026, 11, 22)
 LATER = datetime.date(2026, 11, 25)
-RECORDING = Path(__file__).parents[3] / "shared" / "recordings" / "vscode_1_139_agent_first_turn.json"
+RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 ORDERS = ("official", "cache")
 
 LOG = "- LOG: /home/me/logs/0e9c2d4b-91aa-4f0e-8a53-6b1f0c7de218"
@@ -179,14 +179,24 @@ def test_every_turn_of_a_chat_begins_with_all_of_the_one_before():
         assert longer[: len(shorter)] == shorter
 
 
+def read_recording(turn: str) -> ChatRequest:
+    """A turn of a real VS Code's agent mode, which lies beside the project."""
+    path = RECORDINGS / f"vscode_1_139_agent_{turn}_turn.json"
+    if not path.exists():
+        pytest.skip(f"the editor's recording is not here: {path}")
+    body = json.loads(path.read_text())["body"]
+    tools = tuple(Tool(**row["function"]) for row in body["tools"])
+    return ask(*(Message(turn["role"], turn["content"]) for turn in body["messages"]), tools=tools)
+
+
 @pytest.fixture(scope="module")
 def agent() -> ChatRequest:
-    """The first turn of a real VS Code's agent mode, which lies beside the project."""
-    if not RECORDING.exists():
-        pytest.skip(f"the editor's recording is not here: {RECORDING}")
-    body = json.loads(RECORDING.read_text())["body"]
-    tools = tuple(Tool(**{key: row["function"][key] for key in row["function"]}) for row in body["tools"])
-    return ask(*(Message(turn["role"], turn["content"]) for turn in body["messages"]), tools=tools)
+    return read_recording("first")
+
+
+def test_a_later_turn_of_the_agent_begins_with_all_of_the_first(agent):
+    first = render_past(agent, today=TODAY, order="cache")
+    assert render_past(read_recording("third"), today=TODAY, order="cache")[: len(first)] == first
 
 
 def in_another_chat(request: ChatRequest) -> ChatRequest:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ossian.chat import ChatRequest, Event, Logprob, Text, Thinking
+from ossian.chat import ChatRequest, Event, Logprob, Text, Thinking, ToolCall
 from ossian.engines.meter import Meter
 from ossian.engines.steps import Piece
 from ossian.engines.stops import StopCutter
@@ -42,6 +42,8 @@ class Answer:
         self.meter = meter
         self.thinking = ""
         self.heard: list[Piece] = []
+        self.called = False
+        """A call was the last thing heard, whole: what was heard is a turn."""
         self._cutter = StopCutter(request.stop)
         self._likely = Likely()
         self._closed = False
@@ -62,15 +64,10 @@ class Answer:
         """It ended before a word for the person: after the analysis, or where a format takes over."""
         return not (self.parser.answered or self.stopped or self.meter.limit)
 
-    @property
-    def called(self) -> bool:
-        """It ended as the call of a tool does: what was heard is a whole turn."""
-        return bool(self.heard) and self._names.get(self.heard[-1].token) == CALL
-
     def spell_heard(self) -> Prompt:
-        """What was heard as a prompt has it."""
+        """What was heard before the token that ended it, as a prompt has it."""
         spelt: list[Special | str] = []
-        for piece in self.heard:
+        for piece in self.heard[:-1]:
             name = self._names.get(piece.token)
             text = piece.text.replace(name, "") if name else piece.text
             if text and spelt and isinstance(spelt[-1], str):
@@ -92,7 +89,9 @@ class Answer:
         text = piece.text.replace(name, "") if name else piece.text
         self._closed = name == END and self.parser.in_final
         events = self.parser.feed(None, text) if text else []
-        return self._shown(events + (self.parser.feed(name, "") if name else []))
+        closing = self.parser.feed(name, "") if name else []
+        self.called = name in ENDINGS and any(isinstance(event, ToolCall) for event in closing)
+        return self._shown(events + closing)
 
     @property
     def _is_structured(self) -> bool:

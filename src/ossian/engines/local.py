@@ -26,6 +26,7 @@ from ossian.harmony.render import (
     render_opening,
     render_past,
 )
+from ossian.harmony.tags import CALL
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
@@ -133,13 +134,18 @@ class LocalModel(RawModel):
         return Asked(past + opened, tokens + await self._tokens(opened), len(tokens))
 
     async def _find_written(self, asked: Asked, answer: Answer) -> tuple[int, ...]:
-        """The ids of a turn that calls tools, with those that opened it; () of any other one."""
+        """The ids of a turn that calls tools, with those that opened it; () of any other one.
+
+        However the model ended it: in a prompt it ends as a call does.
+        """
         if not answer.called:
             return ()
-        ids = [piece.token for piece in answer.heard]
         # llama.cpp tells no id of a token that ends within a character.
-        whole = len(ids) == answer.meter.written
-        return tuple(asked.tokens[asked.past :] + (ids if whole else await self._tokens(answer.spell_heard())))
+        if len(answer.heard) == answer.meter.written:
+            heard = [piece.token for piece in answer.heard[:-1]]
+        else:
+            heard = await self._tokens(answer.spell_heard())
+        return (*asked.tokens[asked.past :], *heard, self._ids[CALL])
 
     async def _write(self, asked: Asked, answer: Answer) -> AsyncGenerator[Event, None]:
         """One completion as events, bound by the grammar of what was asked."""
