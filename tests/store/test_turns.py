@@ -23,6 +23,7 @@ def test_a_turn_is_found_by_each_of_its_calls_and_by_its_model_only(tmp_path):
     store = TurnStore(tmp_path / "calls.sqlite")
     assert store.find("one", ["call_2", "call_1", "call_3"]) == {"call_2": TURN, "call_1": TURN}
     assert store.find("other", ["call_1"]) == {}
+    assert store.find("one", ["\ud800", "call_\0", "", "ä"]) == {}
 
 
 def test_the_later_turn_of_the_same_id_counts(tmp_path):

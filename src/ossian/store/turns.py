@@ -70,7 +70,7 @@ class TurnStore:
             return {}
         now, found = self.clock(), {}
         with opened(self.path, TABLES) as file:
-            for id in ids:
+            for id in filter(str.isascii, ids):  # as ours are; SQLite takes no half of a surrogate pair
                 query = "SELECT turn FROM calls WHERE model = ? AND id = ? AND used >= ?"
                 row = file.execute(query, (model, id, now - self.longest_seconds)).fetchone()
                 if row is not None:
