@@ -113,7 +113,7 @@ Serve = Callable[..., RunningServer]
 
 
 @contextmanager
-def servers(leaving: list[RunningServer]) -> Iterator[Serve]:
+def servers(leaving: list[RunningServer], home: Path) -> Iterator[Serve]:
     """Start servers: serve(script, pause=…, comment_seconds=…, model=…, files=…, load_seconds=…, and any setting).
 
     With stored=True the models are those that lie in the folder of the setting `models`; with real=True they speak.
@@ -132,7 +132,7 @@ def servers(leaving: list[RunningServer]) -> Iterator[Serve]:
         real: bool = False,
         **settings: Any,
     ) -> RunningServer:
-        chosen = Settings(**{"address": ("127.0.0.1", 0), "cache_bytes": 0, **settings})
+        chosen = Settings(**{"address": ("127.0.0.1", 0), "home": home, "cache_bytes": 0, **settings})
         make_model = model or (lambda: FakeModel(script, pause))
         catalogue = Catalogue(chosen.models) if stored else None
         running.append(RunningServer(chosen, make_model, comment_seconds, files, load_seconds, catalogue, real))
@@ -155,15 +155,15 @@ def leaving() -> Iterator[list[RunningServer]]:
 
 
 @pytest.fixture
-def serve(leaving: list[RunningServer]) -> Iterator[Serve]:
-    with servers(leaving) as start:
+def serve(leaving: list[RunningServer], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    with servers(leaving, tmp_path_factory.mktemp("home")) as start:
         yield start
 
 
 @pytest.fixture(scope="module")
-def serve_steadily(leaving: list[RunningServer]) -> Iterator[Serve]:
+def serve_steadily(leaving: list[RunningServer], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """The same for servers that all tests of a file share, because they leave nothing behind."""
-    with servers(leaving) as start:
+    with servers(leaving, tmp_path_factory.mktemp("home")) as start:
         yield start
 
 

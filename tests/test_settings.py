@@ -60,6 +60,7 @@ def test_our_name_wins_over_ollama_s_and_an_empty_one_counts_for_nothing():
         ("OSSIAN_KEEP_ALIVE", "soon", "write 300, 5m, 1h30m or -1"),
         ("OLLAMA_LOAD_TIMEOUT", "5 minutes", "not a duration"),
         ("OSSIAN_THREADS", "many", "not a whole number"),
+        ("OSSIAN_PROMPT_ORDER", "any", "not one of cache, official"),
         ("OLLAMA_MAX_QUEUE", "-1", "not a whole number"),
         ("OSSIAN_ENGINE", "Native", "not one of auto, native, llama.cpp"),
         ("OSSIAN_CACHE_BYTES", "10 GB", "not a whole number"),

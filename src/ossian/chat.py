@@ -25,6 +25,7 @@ class Message:
     """One turn of a conversation.
 
     `thinking` and `calls` belong to the assistant; `call_id` and `name` (of the tool) to a tool's result.
+    `written` is the assistant's turn in the token ids it wrote, with what opened it, where they are remembered.
     """
 
     role: Role
@@ -33,6 +34,7 @@ class Message:
     calls: tuple[ToolCall, ...] = ()
     call_id: str = ""
     name: str = ""
+    written: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +212,15 @@ class Done:
 
     stop      the caller's stop string, where one ended it
     tokens    all that was read and written, the model's own marks included, where the caller wants to go on from it
+    written   the token ids of an answer that calls tools, with those that opened it: put behind what was asked, they
+              are what the model has read and written
     """
 
     reason: StopReason
     usage: Usage
     stop: str = ""
     tokens: tuple[int, ...] = ()
+    written: tuple[int, ...] = ()
 
 
 Event = Thinking | Text | ToolCall | Sources | Done

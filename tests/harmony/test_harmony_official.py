@@ -3,20 +3,21 @@
 import datetime
 import hashlib
 import json
-import os
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pytest
+from official_tokens import encode
 
 from ossian.chat import ChatRequest, Message, Tool, ToolCall
 from ossian.harmony.render import Prompt, Special, render, spell
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared" / "recordings"
-VOCABULARY = Path.home() / ".cache" / "ossian-tests" / "o200k_base.tiktoken"
 TODAY = datetime.date(2026, 11, 22)
+write = partial(render, today=TODAY, order="official")
 
 ASKED = {case["name"]: case["request"] for case in json.loads((HERE / "conversations.json").read_text())}
 RECORDED = json.loads((HERE / "official.json").read_text())
@@ -39,26 +40,7 @@ def render_editor(recording: str) -> Prompt:
     if not path.exists():
         pytest.skip(f"the editor's recording is not here: {path}")
     tools = [tool["function"] for tool in json.loads(path.read_text())["body"]["tools"]]
-    return render(read_request({"messages": [{"role": "user", "content": "Hi"}], "tools": tools}), today=TODAY)
-
-
-@pytest.fixture(scope="module")
-def encoding():
-    if not VOCABULARY.exists():
-        pytest.skip(f"no vocabulary at {VOCABULARY}; record_official.py tells how to build it")
-    official = pytest.importorskip("openai_harmony")
-    os.environ["TIKTOKEN_ENCODINGS_BASE"] = str(VOCABULARY.parent)
-    return official.load_harmony_encoding("HarmonyGptOss")
-
-
-def encode(prompt: Prompt, encoding: Any) -> list[int]:
-    ids: list[int] = []
-    for piece in prompt:
-        if isinstance(piece, Special):
-            ids += encoding.encode(piece.name, allowed_special={piece.name})
-        else:
-            ids += encoding.encode(piece, disallowed_special=())
-    return ids
+    return write(read_request({"messages": [{"role": "user", "content": "Hi"}], "tools": tools}))
 
 
 def sha256(text: str) -> str:
@@ -67,12 +49,12 @@ def sha256(text: str) -> str:
 
 @pytest.mark.parametrize("official", OFFICIAL)
 def test_the_text_is_the_official_one(official):
-    assert spell(render(read_request(ASKED[official["name"]]), today=TODAY)) == official["text"]
+    assert spell(write(read_request(ASKED[official["name"]]))) == official["text"]
 
 
 @pytest.mark.parametrize("official", OFFICIAL)
 def test_pieces_end_where_official_tokens_end(official):
-    prompt = render(read_request(ASKED[official["name"]]), today=TODAY)
+    prompt = write(read_request(ASKED[official["name"]]))
     token_ends = {0, *accumulate(official["lengths"])}
     lengths = [len(spell((piece,)).encode()) for piece in prompt]
     assert set(accumulate(lengths)) <= token_ends
@@ -92,7 +74,7 @@ def test_pieces_end_where_official_tokens_end(official):
 
 @pytest.mark.parametrize("official", OFFICIAL)
 def test_the_ids_are_the_official_ones(official, encoding):
-    assert encode(render(read_request(ASKED[official["name"]]), today=TODAY), encoding) == official["ids"]
+    assert encode(write(read_request(ASKED[official["name"]])), encoding) == official["ids"]
 
 
 @pytest.mark.parametrize("official", EDITORS)

@@ -1,6 +1,7 @@
 """What no official answer tells about a prompt: where it leaves off, names, references between schemas."""
 
 import datetime
+from functools import partial
 
 import pytest
 
@@ -10,6 +11,7 @@ from ossian.harmony.tools import model_name, plain_name, tool_names
 from ossian.harmony.typescript import write_type
 
 TODAY = datetime.date(2026, 11, 22)
+write = partial(render, today=TODAY, order="official")
 USER = Message("user", "2+2?")
 TOOLS = (Tool("add"),)
 
@@ -32,7 +34,7 @@ def ask(*messages: Message, tools: tuple[Tool, ...] = (), think: bool = True) ->
     ],
 )
 def test_a_prompt_tells_where_it_leaves_off(request_, where):
-    assert opening(render(request_, today=TODAY)) == where
+    assert opening(write(request_)) == where
 
 
 @pytest.mark.parametrize(
@@ -55,20 +57,20 @@ def test_a_prompt_tells_where_it_leaves_off(request_, where):
     ],
 )
 def test_the_final_channel_can_be_opened_behind_what_was_thought(request_, thinking, ending):
-    reopened = open_final(render(request_, today=TODAY), thinking)
+    reopened = open_final(write(request_), thinking)
     assert spell(reopened).endswith(ending)
     assert opening(reopened) == "final"
 
 
 def test_what_a_person_writes_is_never_a_special_token():
-    prompt = render(ask(Message("user", "<|end|>"), Message("tool", "<|call|>", name="a<|end|>b")), today=TODAY)
+    prompt = write(ask(Message("user", "<|end|>"), Message("tool", "<|call|>", name="a<|end|>b")))
     assert "<|end|>" in prompt
     assert "<|call|>" in prompt
     assert "functions.aendb" in prompt
 
 
 def test_a_result_of_nobody_knows_what_still_has_a_name():
-    assert "functions.unnamed" in render(ask(Message("tool", "42", call_id="lost")), today=TODAY)
+    assert "functions.unnamed" in write(ask(Message("tool", "42", call_id="lost")))
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from ossian.api.guard import Guard, check_admin
 from ossian.api.metrics import Counted
 from ossian.api.openapi import describe
 from ossian.api.pull import pull
+from ossian.api.recall import CallMemory, find_store
 from ossian.api.route import Route
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
 from ossian.api.shapes_completions import OpenAICompletion
@@ -119,7 +120,7 @@ def build_app(
     app = FastAPI(openapi_url=None, lifespan=until_closed)
     app.router.redirect_slashes = False
     register_url_convertor("path", AnyPath())
-    app.state.desk = desk = Desk(settings, pool, models, comment_seconds)
+    app.state.desk = desk = Desk(settings, pool, models, comment_seconds, CallMemory(find_store(settings)))
     for route in ROUTES:
         add_route(app, route)
     app.add_exception_handler(HTTPException, not_here)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,15 +52,18 @@ class Desk:
         except NotEnoughMemory:
             return file.context_length
 
-    def ask(self, request: ChatRequest | CompletionRequest, file: ModelFile) -> Events:
+    async def ask(self, request: ChatRequest | CompletionRequest, file: ModelFile) -> Events:
         """The answer of a model, its calls remembered on the way."""
         if isinstance(request, ChatRequest):
-            request = recall(request, self.calls, file.digest)
-        return remember_calls(self.metrics.watch(answer(request, self.pool)), self.calls, file.digest)
+            request = await recall(request, self.calls, file.digest)
+        answered = remember_calls(self.metrics.watch(answer(request, self.pool)), self.calls, file.digest)
+        async with aclosing(answered) as events:
+            async for event in events:
+                yield event
 
     async def count(self, request: ChatRequest, file: ModelFile) -> int:
         """Tokens of the prompt that this request would become, with what is remembered of its calls."""
-        return await count(recall(request, self.calls, file.digest), self.pool)
+        return await count(await recall(request, self.calls, file.digest), self.pool)
 
     def respond(self, events: Events, reply: Reply, dialect: Dialect, stream: bool) -> Response:
         """The answer on the wire, as a stream or whole."""

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from ossian.chat import ChatRequest, Event, Logprob, Text, Thinking
+from ossian.chat import ChatRequest, Event, Logprob, Text, Thinking, ToolCall
 from ossian.engines.meter import Meter
 from ossian.engines.steps import Piece
 from ossian.engines.stops import StopCutter
 from ossian.harmony.parse import Parser
+from ossian.harmony.render import Prompt, Special
 from ossian.harmony.tags import CALL, END, END_OF_TEXT, RETURN
 
 ENDINGS = (CALL, RETURN, END_OF_TEXT)
@@ -40,6 +41,9 @@ class Answer:
         self.parser = parser
         self.meter = meter
         self.thinking = ""
+        self.heard: list[Piece] = []
+        self.called = False
+        """A call was the last thing heard, whole: what was heard is a turn."""
         self._cutter = StopCutter(request.stop)
         self._likely = Likely()
         self._closed = False
@@ -60,8 +64,22 @@ class Answer:
         """It ended before a word for the person: after the analysis, or where a format takes over."""
         return not (self.parser.answered or self.stopped or self.meter.limit)
 
+    def spell_heard(self) -> Prompt:
+        """What was heard before the token that ended it, as a prompt has it."""
+        spelt: list[Special | str] = []
+        for piece in self.heard[:-1]:
+            name = self._names.get(piece.token)
+            text = piece.text.replace(name, "") if name else piece.text
+            if text and spelt and isinstance(spelt[-1], str):
+                spelt[-1] += text
+            elif text:
+                spelt.append(text)
+            spelt += [Special(name)] if name else []
+        return tuple(spelt)
+
     def take(self, piece: Piece) -> list[Event]:
         """The events that a piece completes. A control token's own text is never shown."""
+        self.heard.append(piece)
         name = self._names.get(piece.token)
         if self.parser.is_thinking and not name:
             self.meter.thought()
@@ -73,7 +91,9 @@ class Answer:
         text = piece.text.replace(name, "") if name else piece.text
         self._closed = name == END and self.parser.in_final
         events = self.parser.feed(None, text) if text else []
-        return self._shown(events + (self.parser.feed(name, "") if name else []))
+        closing = self.parser.feed(name, "") if name else []
+        self.called = name in ENDINGS and any(isinstance(event, ToolCall) for event in closing)
+        return self._shown(events + closing)
 
     @property
     def _is_structured(self) -> bool:

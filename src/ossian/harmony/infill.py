@@ -23,7 +23,8 @@ def render_infill(model: str, prefix: str, suffix: str, *, today: datetime.date)
     asked = f"Complete this code at {CURSOR}:\n\n{FENCE}\n{prefix}{CURSOR}{suffix}\n{FENCE}"
     started = "".join(prefix.splitlines(keepends=True)[-REPEATED_LINES:]).rstrip(" \t")
     messages = (Message("system", INSTRUCTIONS), Message("user", asked), Message("assistant", f"{FENCE}\n{started}"))
-    return render(ChatRequest(model, messages, reasoning="low", think=False), today=today)
+    asked_so = ChatRequest(model, messages, reasoning="low", think=False)
+    return render(asked_so, today=today, order="official")  # so short that another order would save nothing
 
 
 class InfillCutter:

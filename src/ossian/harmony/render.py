@@ -1,20 +1,18 @@
 """Write a request as the prompt that gpt-oss was trained on. Knows nothing of token ids.
 
-Token for token what openai-harmony's `render_conversation_for_completion` gives, with one thought dropped more often:
-it forgets thinking only before the first final answer; we forget all thinking that a final answer follows, as
-harmony's documentation (docs/format.md, "Handling reasoning output in subsequent sampling") and chat template have it.
-
-That is the official order. The order for the cache has the same words in other places, so that a prompt begins like the
-one before it for as long as possible: an editor's tools come before its instructions, which end with the chat's id; the
-date comes last of all that is no turn; and a call stands as the model wrote it.
+In the order "official" it is, token for token, what openai-harmony's `render_conversation_for_completion` gives, with
+one thought dropped more often: it forgets thinking only before the first final answer; we forget all thinking that a
+final answer follows, as harmony's documentation (docs/format.md, "Handling reasoning output in subsequent sampling")
+and chat template have it. `order` tells what the order "cache" does instead.
 """
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from ossian.chat import ChatRequest, Message, ToolCall
+from ossian.harmony.order import Layout, Order, arrange
 from ossian.harmony.tags import CALL, CHANNEL, CONSTRAIN, END, MESSAGE, START, TAGS
 from ossian.harmony.tools import UNNAMED, model_name, tool_names, write_tools
 
@@ -22,9 +20,9 @@ IDENTITY = "You are ChatGPT, a large language model trained by OpenAI."
 SPECIAL_TOKENS = TAGS
 KNOWLEDGE_CUTOFF = "2024-06"
 CHANNELS = "# Valid channels: analysis, commentary, final. Channel must be included for every message."
+INSTRUCTIONS = "# Instructions"
 TOOL_CHANNEL = "Calls to these tools must go to the commentary channel: 'functions'."
 
-Order = Literal["official", "cache"]
 Opening = Literal["header", "analysis", "final"]
 """Where the prompt leaves off: after `<|start|>assistant`, or inside a message of that channel."""
 
@@ -36,24 +34,53 @@ class Special:
     name: str
 
 
-Piece = Special | str
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A turn of the model in its own token ids, which nobody here reads."""
+
+    tokens: tuple[int, ...]
+
+
+Piece = Special | Written | str
 Prompt = tuple[Piece, ...]
 """Each text is tokenised by itself and as ordinary text: a tag that a person wrote stays a person's words."""
 
 
-def render(request: ChatRequest, *, today: datetime.date, order: Order = "official") -> Prompt:
+def render(request: ChatRequest, *, today: datetime.date, order: Order) -> Prompt:
     """Write the whole prompt, up to where the model goes on.
 
-    >>> prompt = render(ChatRequest("gpt-oss:20b", (Message("user", "Hi"),)), today=datetime.date(2026, 1, 2))
-    >>> spell(prompt).split(END)[1:]
+    >>> request = ChatRequest("gpt-oss:20b", (Message("user", "Hi"),))
+    >>> spell(render(request, today=datetime.date(2026, 1, 2), order="official")).split(END)[1:]
     ['<|start|>user<|message|>Hi', '<|start|>assistant']
     """
-    return tuple(piece for piece in write_prompt(request, today, order) if piece != "")
+    return render_past(request, today=today, order=order) + render_opening(request)
+
+
+def render_past(request: ChatRequest, *, today: datetime.date, order: Order, lean: bool = False) -> Prompt:
+    """Write all that was said, up to the answer. lean: forget also those thoughts that only the cache wants kept."""
+    past = request.messages[:-1] if find_prefill(request) else request.messages
+    layout = arrange(request, past, today, order, lean=lean)
+    return tuple(piece for piece in write_past(request, layout, today) if piece != "")
+
+
+def render_opening(request: ChatRequest) -> Prompt:
+    """Write the beginning of the answer."""
+    prefill = find_prefill(request) or Message("assistant")
+    return tuple(piece for piece in write_opening(request, prefill) if piece != "")
 
 
 def spell(prompt: Prompt) -> str:
     """The prompt as one text, for people: here a special token and its spelling look the same."""
-    return "".join(piece.name if isinstance(piece, Special) else piece for piece in prompt)
+    return "".join(spell_piece(piece) for piece in prompt)
+
+
+def spell_piece(piece: Piece) -> str:
+    match piece:
+        case Special(name):
+            return name
+        case Written(tokens):
+            return f"[{len(tokens)} tokens]"
+    return piece
 
 
 def opening(prompt: Prompt) -> Opening:
@@ -95,68 +122,57 @@ def choose_opening(request: ChatRequest) -> Opening:
     return "analysis" if last is not None and last.thinking else "header"
 
 
-def write_prompt(request: ChatRequest, today: datetime.date, order: Order) -> Iterator[Piece]:
-    prefill = find_prefill(request)
-    date = f"Current date: {today.isoformat()}"
-    sections = write_sections(request, order)
-    is_late = order == "cache" and bool(sections)
+def write_past(request: ChatRequest, layout: Layout, today: datetime.date) -> Iterator[Piece]:
     if not request.past:  # it begins with the system message
-        yield from write_message("system", write_system(request, "" if is_late else date))
-    if sections:
-        yield from write_message("developer", "\n\n".join([*sections, date] if is_late else sections))
-    turns = request.messages[:-1] if prefill else request.messages
-    yield from write_history(turns, tool_names(request.tools), as_written=order == "cache")
-    if prefill and prefill.thinking and choose_opening(request) != "analysis":
-        yield from write_message("assistant", prefill.thinking, channel="analysis")
-    yield from write_opening(request, prefill or Message("assistant"))
+        yield from write_message("system", write_system(request, today if layout.dated else None))
+    if sections := list_sections(request, layout):
+        yield from (Special(START), "developer", Special(MESSAGE), "\n\n".join(sections))
+        yield f"\n\n{layout.closing}" if layout.closing else ""
+        yield Special(END)
+    yield from write_history(layout.turns, tool_names(request.tools))
 
 
-def write_system(request: ChatRequest, date: str) -> str:
+def write_system(request: ChatRequest, today: datetime.date | None) -> str:
+    date = f"\nCurrent date: {today.isoformat()}" if today else ""
     return "\n\n".join(
         [
-            "\n".join(filter(None, [IDENTITY, f"Knowledge cutoff: {KNOWLEDGE_CUTOFF}", date])),
+            f"{IDENTITY}\nKnowledge cutoff: {KNOWLEDGE_CUTOFF}{date}",
             f"Reasoning: {request.reasoning}",
             f"{CHANNELS}\n{TOOL_CHANNEL}" if request.tools else CHANNELS,
         ]
     )
 
 
-def write_sections(request: ChatRequest, order: Order) -> list[str]:
-    """All that the system and the developer said, wherever it stood, and the tools: before it or behind."""
-    said = [message.content for message in request.messages if message.role in ("system", "developer")]
-    instructions = ["# Instructions", *filter(None, said)] if any(said) else []
+def list_sections(request: ChatRequest, layout: Layout) -> list[str]:
+    """What the developer message says: instructions and tools."""
+    instructions = [INSTRUCTIONS, *layout.instructions] if layout.instructions else []
     tools = [write_tools(request.tools)] if request.tools else []
-    return [*tools, *instructions] if order == "cache" else [*instructions, *tools]
+    return tools + instructions if layout.tools_first else instructions + tools
 
 
-def write_history(messages: Sequence[Message], names: Mapping[str, str], *, as_written: bool) -> Iterator[Piece]:
-    finals = [index for index, message in enumerate(messages) if is_final(message)]
-    last_final = finals[-1] if finals else -1
+def write_history(messages: Sequence[Message], names: Mapping[str, str]) -> Iterator[Piece]:
     waiting: list[ToolCall] = []
-    for index, message in enumerate(messages):
+    for message in messages:
         match message.role:
             case "user":
                 yield from write_message("user", message.content)
+            case "system" | "developer" if message.content:
+                yield from write_message("developer", f"{INSTRUCTIONS}\n\n{message.content}")
             case "assistant":
                 waiting += message.calls
-                thought = replace(message, thinking=message.thinking if index > last_final else "")
-                yield from write_assistant(thought, names, as_written=as_written)
+                yield from [Written(message.written)] if message.written else write_assistant(message, names)
             case "tool":
                 name = model_name(name_result(message, waiting), names)
                 yield from write_message(f"functions.{name}", message.content, to="assistant", channel="commentary")
 
 
-def is_final(message: Message) -> bool:
-    return message.role == "assistant" and bool(message.content) and not message.calls
-
-
-def write_assistant(message: Message, names: Mapping[str, str], *, as_written: bool) -> Iterator[Piece]:
+def write_assistant(message: Message, names: Mapping[str, str]) -> Iterator[Piece]:
     if message.thinking:
         yield from write_message("assistant", message.thinking, channel="analysis")
     if message.content:
         yield from write_message("assistant", message.content, channel="commentary" if message.calls else "final")
     for call in message.calls:
-        yield from write_call(call, names, as_written=as_written)
+        yield from write_call(call, names)
 
 
 def write_message(author: str, content: str, *, to: str = "", channel: str = "") -> Iterator[Piece]:
@@ -168,11 +184,10 @@ def write_message(author: str, content: str, *, to: str = "", channel: str = "")
     yield from (Special(MESSAGE), content, Special(END))
 
 
-def write_call(call: ToolCall, names: Mapping[str, str], *, as_written: bool) -> Iterator[Piece]:
-    """A call: its recipient next to the role as the official has it, or behind the channel, where the model puts it."""
-    recipient = f" to=functions.{model_name(call.name, names)}"
-    yield from (Special(START), "assistant", "" if as_written else recipient)
-    yield from (Special(CHANNEL), "commentary", recipient if as_written else "", " ", Special(CONSTRAIN), "json")
+def write_call(call: ToolCall, names: Mapping[str, str]) -> Iterator[Piece]:
+    """A call, its recipient next to the role as the official has it (the model itself puts it after the channel)."""
+    yield from (Special(START), "assistant", f" to=functions.{model_name(call.name, names)}")
+    yield from (Special(CHANNEL), "commentary", " ", Special(CONSTRAIN), "json")
     yield from (Special(MESSAGE), call.arguments, Special(CALL))
 
 
@@ -193,6 +208,8 @@ def write_opening(request: ChatRequest, prefill: Message) -> Iterator[Piece]:
     is shown an empty thought instead and chooses between an answer and a call.
     """
     where = choose_opening(request)
+    if prefill.thinking and where != "analysis":
+        yield from write_message("assistant", prefill.thinking, channel="analysis")
     if not request.think and where == "header":
         yield from write_message("assistant", "", channel="analysis")
     yield from (Special(START), "assistant")

@@ -7,18 +7,18 @@ killed leaves nothing half done.
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ossian.errors import StoreFailed
+from ossian.store.database import opened
 
 MOST_RESPONSES = 10_000
 LONGEST_SECONDS = 30 * 86_400.0
 MOST_BYTES = 512 * 1024 * 1024
-PATIENCE_SECONDS = 5.0
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS responses (
@@ -130,18 +130,5 @@ class ResponseStore:
         with self.opened() as file:
             return file.execute("DELETE FROM responses WHERE id = ?", (id,)).rowcount > 0
 
-    @contextmanager
-    def opened(self) -> Iterator[sqlite3.Connection]:
-        """The file in one transaction. What goes wrong with it is a StoreFailed."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-            with closing(sqlite3.connect(self.path, timeout=PATIENCE_SECONDS)) as file:
-                # What is deleted leaves the file, and the file shrinks; its journal has the file's own rights.
-                file.executescript(
-                    f"PRAGMA auto_vacuum = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; {TABLES}"
-                )
-                with file:
-                    yield file
-        except (sqlite3.Error, OSError) as error:
-            raise StoreFailed(f"{self.path} cannot be used: {error}.") from error
+    def opened(self) -> AbstractContextManager[sqlite3.Connection]:
+        return opened(self.path, TABLES)
