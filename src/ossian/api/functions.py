@@ -11,7 +11,7 @@ from ossian.errors import BadRequest
 
 def offers_functions(body: OpenAIChat) -> bool:
     """Whether the words of 2023 are spoken. Raises BadRequest when those of today are, too."""
-    if not (body.functions or body.function_call):
+    if not body.functions and body.function_call in (None, ""):
         return False
     if body.tools or body.tool_choice:
         raise BadRequest("functions and function_call do not go together with tools and tool_choice")

@@ -26,8 +26,7 @@ async def generate(request: Request) -> Response:
     body = await read_body(request, OllamaGenerate)
     check_request(body)
     file = desk.find(body.model)
-    if body.images:
-        raise NotSupported(body.model, "images")
+    refuse_images(body)
     reply = OllamaReply(body.model, generate_words)
     if not body.prompt and not body.suffix:
         return load_or_unload(desk, body, file, reply, "generate")
@@ -48,6 +47,15 @@ def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | Comple
     return replace(request, past=past, keep_tokens=True)
 
 
+def refuse_images(body: OllamaGenerate) -> None:
+    """Raise BadRequest where an image is sent or wanted, also where a model is only to be loaded."""
+    if body.images:
+        raise NotSupported(body.model, "images")
+    for name in ("width", "height", "steps"):
+        if getattr(body, name) is not None:
+            raise BadRequest(f"{name} is not supported: no model here draws images")
+
+
 def refuse_unserved(body: OllamaGenerate, file: ModelFile) -> None:
     """What does not go together, or is not served, by name."""
     if body.raw and (body.template or body.system or body.context):
@@ -58,9 +66,6 @@ def refuse_unserved(body: OllamaGenerate, file: ModelFile) -> None:
         raise BadRequest("suffix does not go together with system, template, context or format")
     if body.context and not (file.is_gpt_oss or body.template):
         raise BadRequest("context is served for gpt-oss only; send the conversation to /api/chat instead")
-    for name in ("width", "height", "steps"):
-        if getattr(body, name) is not None:
-            raise BadRequest(f"{name} is not supported: no model here draws images")
     if body.think and (body.raw or body.suffix or body.template):
         raise BadRequest("think is not supported with raw, suffix or template: there is no place for thinking")
 

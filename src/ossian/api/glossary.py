@@ -74,7 +74,7 @@ GLOSSARY = {
     "inference_geo": "Must be global.",
     "refusal": "What an earlier turn refused to say.",
     "shift": "Nothing is ever cut: an answer that fills the context ends there.",
-    "debug_render_only": REFUSED,
+    "_debug_render_only": REFUSED,
     "id": "The id of the call.",
     "images": "Refused: the models here read text.",
     "include": "What to send beside the answer: `reasoning.encrypted_content`, `message.output_text.logprobs`.",

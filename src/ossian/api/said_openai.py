@@ -174,10 +174,15 @@ class Ranked(TypedDict):
 
 
 class Timings(TypedDict):
+    cache_n: int
     prompt_n: int
     prompt_ms: float
+    prompt_per_token_ms: float | None
+    prompt_per_second: float | None
     predicted_n: int
     predicted_ms: float
+    predicted_per_token_ms: float | None
+    predicted_per_second: float | None
     draft_n: NotRequired[int]
     draft_n_accepted: NotRequired[int]
 
