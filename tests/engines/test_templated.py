@@ -29,7 +29,7 @@ from ossian.chat import (
     ToolCall,
 )
 from ossian.engines.start import start_model
-from ossian.engines.stops import MOST_REPEATS
+from ossian.engines.stops import LOOP_TOKENS, MOST_REPEATS
 from ossian.engines.templated import TemplatedModel
 from ossian.errors import BadRequest, ContextTooLong, ModelFailed, NotSupported, SchemaNotSupported
 from ossian.settings import Settings
@@ -293,6 +293,24 @@ async def test_a_loop_of_one_token_ends_with_a_proper_end(opened: Open) -> None:
     *said, done = await listen(await opened("chatml"), looping)
     assert isinstance(done, Done) and done.reason == "length"
     assert text_of(said) == "Z" * (MOST_REPEATS + 1)
+
+
+async def test_a_loop_of_several_tokens_ends_so_too(opened: Open) -> None:
+    by_turns = {token("Z"): 1000.0, token("Y"): 1000.0}
+    drawn = Sampling(temperature=0.0, presence_penalty=50.0, repeat_last_n=1, logit_bias=by_turns)
+    *said, done = await listen(await opened("chatml"), ask(max_tokens=None, sampling=drawn))
+    assert isinstance(done, Done) and done.reason == "length"
+    assert text_of(said) in ("ZY" * (LOOP_TOKENS // 2), "YZ" * (LOOP_TOKENS // 2))
+
+
+async def test_a_call_that_goes_round_in_circles_is_not_shown(opened: Open) -> None:
+    endless = Tool("say", parameters={"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]})
+    likings = {token(text): liking for text, liking in {**TO_CALL, "Z": 90.0}.items()}
+    drawn = Sampling(temperature=0.0, presence_penalty=50.0, repeat_last_n=1, logit_bias=likings)
+    request = ask(tools=(endless,), tool_choice="required", max_tokens=None, sampling=drawn)
+    events = await listen(await opened("thinking"), request)
+    assert [type(event) for event in events] == [Done]
+    assert isinstance(events[-1], Done) and events[-1].reason == "length"
 
 
 @pytest.mark.parametrize("after_words", [0, 3])

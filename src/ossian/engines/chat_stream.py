@@ -9,7 +9,7 @@ from ossian.engines.call_ids import new_call_id
 from ossian.engines.hearing import Likely, trim
 from ossian.engines.steps import Piece, read_logprob, read_timings
 from ossian.engines.stops import LoopGuard, StopCutter
-from ossian.harmony.arguments import repair_arguments
+from ossian.harmony.arguments import is_object, repair_arguments
 
 Chunk = dict[str, Any]
 
@@ -51,7 +51,7 @@ class ChatStream:
         self._timings = chunk.get("timings") or self._timings
         self._limit = choice["finish_reason"] == "length"
         delta = choice["delta"]
-        said = delta.get("reasoning_content") or delta.get("content")
+        said = delta.get("reasoning_content") or delta.get("content") or read_arguments(delta)
         self._loops = bool(said) and self._guard.is_loop(said)
         yield from self._think(delta.get("reasoning_content") or "")
         yield from self._say(delta.get("content") or "", read_likely(choice, self._request.top_logprobs))
@@ -63,7 +63,12 @@ class ChatStream:
         yield from self._end_call()
         if held := self._cutter.finish():
             yield Text(held, self._likely.give())
-        yield Done("length" if self._limit or self._loops else "stop", self._usage, self._cutter.met)
+        yield Done("length" if self._is_cut else "stop", self._usage, self._cutter.met)
+
+    @property
+    def _is_cut(self) -> bool:
+        """The bound on tokens ended it, or a loop did."""
+        return self._limit or self._loops
 
     def _think(self, text: str) -> Iterator[Event]:
         """Thinking without the blank lines it opens with; none where none was asked for."""
@@ -90,11 +95,13 @@ class ChatStream:
         self._call.written.append(function.get("arguments") or "")
 
     def _end_call(self) -> Iterator[Event]:
-        """The call as an event; as text when its arguments cannot be understood, so that nothing is lost."""
+        """The call as an event; as text when its arguments cannot be understood. One that was cut short is none."""
         call, self._call = self._call, None
         if call is None:
             return
         written = "".join(call.written)
+        if self._is_cut and not is_object(written):
+            return
         arguments = repair_arguments(written, self._tools.get(call.name))
         yield Text(written) if arguments is None else ToolCall(call.id, call.name, arguments)
 
@@ -110,6 +117,11 @@ class ChatStream:
             prompt_seconds=timings.prompt_seconds,
             completion_seconds=timings.completion_seconds,
         )
+
+
+def read_arguments(delta: Chunk) -> str:
+    """What a chunk adds to the arguments of calls."""
+    return "".join(call.get("function", {}).get("arguments") or "" for call in delta.get("tool_calls") or ())
 
 
 def read_likely(choice: dict[str, Any], likeliest: int | None) -> tuple[Logprob, ...]:

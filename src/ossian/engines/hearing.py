@@ -1,12 +1,15 @@
 """One answer of gpt-oss while it is being written: pieces of the runner in, events out. Knows nothing of prompts."""
 
+from collections import deque
 from dataclasses import replace
 
 from ossian.chat import ChatRequest, Event, Logprob, Text, Thinking
 from ossian.engines.meter import Meter
 from ossian.engines.steps import Piece
-from ossian.engines.stops import StopCutter
+from ossian.engines.stops import LOOP_TOKENS, StopCutter
+from ossian.harmony.grammar import callable_tools
 from ossian.harmony.parse import Parser
+from ossian.harmony.render import Opening
 from ossian.harmony.tags import CALL, END, END_OF_TEXT, RETURN
 
 ENDINGS = (CALL, RETURN, END_OF_TEXT)
@@ -39,7 +42,9 @@ class Answer:
         self.request = request
         self.parser = parser
         self.meter = meter
-        self.thinking = ""
+        self._thinking = ""
+        self._thought_before: deque[int] = deque(maxlen=LOOP_TOKENS)  # letters, as each of the last pieces came
+        self._is_stuck = False
         self._cutter = StopCutter(request.stop)
         self._likely = Likely()
         self._closed = False
@@ -56,12 +61,23 @@ class Answer:
         return self._cutter.met
 
     @property
-    def wants_final(self) -> bool:
-        """It ended before a word for the person: after the analysis, or where a format takes over."""
-        return not (self.parser.answered or self.stopped or self.meter.limit)
+    def wants_more(self) -> bool:
+        """It ended before a word for the person: after the analysis, in it for going round in circles."""
+        return not (self.parser.answered or self.stopped) and (self._is_stuck or not self.meter.limit)
+
+    @property
+    def goes_on_in(self) -> Opening:
+        """Where an answer that wants more goes on: in the final channel; with tools the model still has the choice."""
+        return "header" if self._is_stuck and callable_tools(self.request) else "final"
+
+    @property
+    def thinking(self) -> str:
+        """What was thought, without the circles at its end."""
+        return self._thinking[: self._thought_before[-self.meter.loop]] if self.meter.loop else self._thinking
 
     def take(self, piece: Piece) -> list[Event]:
         """The events that a piece completes. A control token's own text is never shown."""
+        self._thought_before.append(len(self._thinking))
         name = self._names.get(piece.token)
         if name not in ENDINGS and self._is_structured:
             self._likely.take(piece)
@@ -80,6 +96,7 @@ class Answer:
 
     def finish(self) -> list[Event]:
         """What was held back, when a completion is over."""
+        self._is_stuck = self.meter.loop > 0 and self.parser.channel in (None, "analysis")
         events = self._shown(self.parser.finish(cut=self.meter.limit))
         held = self._cutter.finish()
         return [*events, Text(held, self._likely.give())] if held else events
@@ -92,7 +109,7 @@ class Answer:
                     if kept := self._cutter.feed(text):
                         shown.append(Text(kept, self._likely.give()))
                 case Thinking(text):
-                    self.thinking += text
+                    self._thinking += text
                     shown += [event] if self.request.think else []
                 case _:
                     shown.append(event)

@@ -15,7 +15,7 @@ from ossian.engines.runner import NotForThisEngine, Runner, RunnerSpec
 from ossian.harmony.grammar import answer_grammar
 from ossian.harmony.infill import InfillCutter, render_infill
 from ossian.harmony.parse import Parser
-from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, open_final, opening, render
+from ossian.harmony.render import SPECIAL_TOKENS, Prompt, Special, end_thought, opening, render
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
@@ -75,17 +75,19 @@ class LocalModel(RawModel):
         return len(await self._tokens(self._render(request)))
 
     async def chat(self, request: ChatRequest) -> Events:
-        """Answer in harmony. We open the final channel where the model forgot it."""
+        """Answer in harmony. Where the model forgot the final channel, or thinks in circles, we open it."""
         prompt = self._render(request)
         tokens = await self._tokens(prompt)
         answer = Answer(request, Parser.after(prompt, request.tools, new_call_id), Meter(len(tokens)), self._names)
-        async with aclosing(self._write(tokens, prompt, answer)) as events:
+        grammar = answer_grammar(request, opening(prompt))
+        async with aclosing(self._write(tokens, grammar, answer)) as events:
             async for event in events:
                 yield event
-        if answer.wants_final:
-            reopened = open_final(prompt, answer.thinking)
-            answer.parser = Parser.after(reopened, request.tools, new_call_id)
-            async with aclosing(self._write(await self._tokens(reopened), reopened, answer)) as events:
+        if answer.wants_more:
+            prompt = end_thought(prompt, answer.thinking, answer.goes_on_in)
+            grammar = answer_grammar(replace(request, think=False), opening(prompt))
+            answer.parser = Parser.after(prompt, request.tools, new_call_id)
+            async with aclosing(self._write(await self._tokens(prompt), grammar, answer)) as events:
                 async for event in events:
                     yield event
         yield Done("length" if answer.meter.limit else "stop", answer.meter.usage, answer.stop)
@@ -100,9 +102,8 @@ class LocalModel(RawModel):
         shown = replace(request, tools=()) if request.tool_choice == "none" else request
         return render(shown, today=self._today())
 
-    async def _write(self, tokens: list[int], prompt: Prompt, answer: Answer) -> AsyncGenerator[Event, None]:
-        """One completion as events, bound by the grammar of what was asked."""
-        grammar = answer_grammar(answer.request, opening(prompt))
+    async def _write(self, tokens: list[int], grammar: str, answer: Answer) -> AsyncGenerator[Event, None]:
+        """One completion as events, bound by a grammar."""
         async with aclosing(self._steps(tokens, answer.request, answer.meter, grammar)) as pieces:
             async for piece in pieces:
                 for event in answer.take(piece):

@@ -12,6 +12,7 @@ class Meter:
     def __init__(self, prompt_tokens: int) -> None:
         self.prompt_tokens = prompt_tokens
         self.limit = False
+        self.loop = 0
         self._cached = 0
         self._written = 0
         self._prompt_seconds = 0.0
@@ -35,8 +36,8 @@ class Meter:
             self._first = time.monotonic()
         self._pieces += 1
 
-    def end(self, timings: Timings | None, *, limit: bool = False) -> None:
-        """A completion is over; None when we stopped it ourselves, at a `limit` of ours or for having enough.
+    def end(self, timings: Timings | None, *, loop: int = 0) -> None:
+        """A completion is over; None when we stopped it ourselves, for having enough or in a loop of so many tokens.
 
         The caller's prompt is the first completion's.
         """
@@ -46,7 +47,8 @@ class Meter:
         self._written += timings.completion_tokens if timings else self._pieces
         self._prompt_seconds += timings.prompt_seconds if timings else self._first - self._asked
         self._writing_seconds += timings.completion_seconds if timings else time.monotonic() - self._first
-        self.limit = limit or (timings is not None and timings.limit)
+        self.loop = loop
+        self.limit = loop > 0 or (timings is not None and timings.limit)
         self._pieces = 0
 
     @property

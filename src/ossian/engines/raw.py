@@ -148,7 +148,7 @@ class RawModel:
         if request.top_logprobs is not None:
             fields["n_probs"] = max(1, request.top_logprobs)
         meter.begin()
-        timings, loops, guard = None, False, LoopGuard()
+        timings, guard = None, LoopGuard()
         try:
             async with aclosing(self._runner.complete(tokens, bound, self._fill(request.sampling), **fields)) as steps:
                 async for step in steps:
@@ -157,10 +157,10 @@ class RawModel:
                     else:
                         meter.piece()
                         yield trim(step, request.top_logprobs)
-                        if loops := guard.is_loop(step.token):
+                        if guard.is_loop(step.token):
                             break
         finally:
-            meter.end(timings, limit=loops)
+            meter.end(timings, loop=guard.repeated)
 
     def _fill(self, sampling: Sampling) -> Sampling:
         """How tokens are drawn, with what is usual where nothing is asked."""
