@@ -1,14 +1,13 @@
 """A model that stops behind its analysis, or goes round in circles there, is asked once more, without that channel."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from itertools import cycle, islice
 
 import pytest
+from scripted_runner import Speak
 
 from ossian.chat import ChatRequest, Done, Event, Message, Text, Thinking, Tool, ToolCall
-from ossian.engines.hearing import Piece
 from ossian.engines.local import LocalModel
 from ossian.engines.stops import LOOP_TOKENS
 from ossian.harmony.grammar import answer_grammar
@@ -21,43 +20,13 @@ CALL = ["<|channel|>", "commentary to=functions.now ", "<|constrain|>", "json", 
 NOW = Tool("now")
 
 
-class Spoken:
-    """A runner that says one script after another, and remembers what it was asked."""
-
-    def __init__(self, model: LocalModel) -> None:
-        self.names = {name: token for token, name in model._names.items()}
-        self.scripts: list[list[str]] = []
-        self.prompts: list[list[int]] = []
-        self.grammars: list[str] = []
-
-    async def complete(
-        self, tokens: Sequence[int], bound: int, sampling: object, grammar: str = ""
-    ) -> AsyncGenerator[Piece, None]:
-        self.prompts.append(list(tokens))
-        self.grammars.append(grammar)
-        for word in self.scripts[len(self.prompts) - 1]:
-            token = self.names.get(word, sum(word.encode()))
-            yield Piece(token, "" if word in self.names else word)
-
-
-@pytest.fixture
-def spoken(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Spoken]:
-    def speak(*scripts: list[str]) -> Spoken:
-        runner = Spoken(model)
-        runner.scripts = list(scripts)
-        monkeypatch.setattr(model._runner, "complete", runner.complete)
-        return runner
-
-    return speak
-
-
 async def listen(model: LocalModel, request: ChatRequest) -> list[Event]:
     async with aclosing(model.chat(request)) as events:
         return [event async for event in events]
 
 
-async def test_nothing_but_analysis_is_no_answer(model: LocalModel, spoken: Callable[..., Spoken]) -> None:
-    runner = spoken([*THOUGHT, "<|end|>"], ["Hello!", "<|return|>"])
+async def test_nothing_but_analysis_is_no_answer(model: LocalModel, speak: Speak) -> None:
+    runner = speak([*THOUGHT, "<|end|>"], ["Hello!", "<|return|>"])
     said = await listen(model, ASKED)
     assert said[:-1] == [Thinking("A greeting."), Text("Hello!")]
     assert isinstance(said[-1], Done) and said[-1].reason == "stop"
@@ -65,8 +34,8 @@ async def test_nothing_but_analysis_is_no_answer(model: LocalModel, spoken: Call
     assert again.endswith("analysis<|message|>A greeting.<|end|><|start|>assistant<|channel|>final<|message|>")
 
 
-async def test_who_thinks_in_circles_answers_all_the_same(model: LocalModel, spoken: Callable[..., Spoken]) -> None:
-    runner = spoken(CIRCLES, ["Hello!", "<|return|>"])
+async def test_who_thinks_in_circles_answers_all_the_same(model: LocalModel, speak: Speak) -> None:
+    runner = speak(CIRCLES, ["Hello!", "<|return|>"])
     *thoughts, text, done = await listen(model, ASKED)
     thought = "".join(event.text for event in thoughts if isinstance(event, Thinking))
     assert thought == "A greeting." + "".join(islice(cycle(ROUND), LOOP_TOKENS))
@@ -77,18 +46,16 @@ async def test_who_thinks_in_circles_answers_all_the_same(model: LocalModel, spo
     assert again.endswith("A greeting. Is it so?<|end|><|start|>assistant<|channel|>final<|message|>")
 
 
-async def test_who_goes_on_in_circles_comes_to_an_end(model: LocalModel, spoken: Callable[..., Spoken]) -> None:
-    spoken(CIRCLES, CIRCLES[len(THOUGHT) :])
+async def test_who_goes_on_in_circles_comes_to_an_end(model: LocalModel, speak: Speak) -> None:
+    speak(CIRCLES, CIRCLES[len(THOUGHT) :])
     *_, done = await listen(model, ASKED)
     assert isinstance(done, Done) and done.reason == "length"
 
 
 @pytest.mark.parametrize("choice", ["auto", "required"])
-async def test_behind_the_circles_a_tool_can_be_called(
-    model: LocalModel, spoken: Callable[..., Spoken], choice: str
-) -> None:
+async def test_behind_the_circles_a_tool_can_be_called(model: LocalModel, speak: Speak, choice: str) -> None:
     request = replace(ASKED, tools=(NOW,), tool_choice=choice)
-    runner = spoken(CIRCLES, CALL)
+    runner = speak(CIRCLES, CALL)
     *_, call, done = await listen(model, request)
     assert isinstance(call, ToolCall) and (call.name, call.arguments) == ("now", "{}")
     assert isinstance(done, Done) and done.reason == "stop"

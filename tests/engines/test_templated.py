@@ -303,6 +303,16 @@ async def test_a_loop_of_several_tokens_ends_so_too(opened: Open) -> None:
     assert text_of(said) in ("ZY" * (LOOP_TOKENS // 2), "YZ" * (LOOP_TOKENS // 2))
 
 
+@pytest.mark.parametrize("name", ["chatml", "thinking", "r1"])
+async def test_a_format_that_the_bound_would_cut_short_is_closed(opened: Open, name: str) -> None:
+    model = await opened(name)
+    schema = SCHEMAS["optional properties"] | {"properties": {"text": {"type": "string"}}, "required": ["text", "c"]}
+    drawn = replace(sampling(1), logit_bias=dict.fromkeys(range(128, 256), -100.0))
+    *said, done = await listen(model, ask(format=schema, max_tokens=60, sampling=drawn))
+    jsonschema.validate(json.loads(text_of(said)), schema)
+    assert isinstance(done, Done) and done.reason == "length" and done.usage.completion_tokens <= 60
+
+
 async def test_a_call_that_goes_round_in_circles_is_not_shown(opened: Open) -> None:
     endless = Tool("say", parameters={"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]})
     likings = {token(text): liking for text, liking in {**TO_CALL, "Z": 90.0}.items()}

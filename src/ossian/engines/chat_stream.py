@@ -7,6 +7,7 @@ from typing import Any
 from ossian.chat import ChatRequest, Done, Event, Logprob, Text, Thinking, ToolCall, Usage
 from ossian.engines.call_ids import new_call_id
 from ossian.engines.hearing import Likely, trim
+from ossian.engines.meter import Meter
 from ossian.engines.steps import Piece, read_logprob, read_timings
 from ossian.engines.stops import LoopGuard, StopCutter
 from ossian.harmony.arguments import is_object, repair_arguments
@@ -26,8 +27,10 @@ class OpenCall:
 class ChatStream:
     """One answer: chunks in, events out. A call comes out whole."""
 
-    def __init__(self, request: ChatRequest) -> None:
+    def __init__(self, request: ChatRequest, context: int) -> None:
+        self.meter = Meter(0)
         self._request = request
+        self._context = context
         self._tools = {tool.name: tool for tool in request.tools}
         self._cutter = StopCutter(request.stop)
         self._likely = Likely()
@@ -37,7 +40,6 @@ class ChatStream:
         self._thought = False
         self._loops = False
         self._called = False  # as often as it may: llama.cpp's grammar allows more, whatever it is told (tried)
-        self._limit = False
         self._timings: dict[str, Any] = {}
 
     @property
@@ -45,30 +47,33 @@ class ChatStream:
         """A stop string was met, the one call was made, or the model says the same again and again."""
         return self._cutter.stopped or self._loops or self._called
 
+    def measure(self, chunk: Chunk) -> str:
+        """Count what a chunk brings before it is taken; the text of the answer in it."""
+        if timings := chunk.get("timings"):
+            self._timings = timings
+            room = self._context - timings["cache_n"] - timings["prompt_n"]
+            most = self._request.max_tokens
+            self.meter.note(timings["predicted_n"], room if most is None else min(room, most))
+        return chunk["choices"][0]["delta"].get("content") or ""
+
     def take(self, chunk: Chunk) -> Iterator[Event]:
         """The events that a chunk completes."""
         choice = chunk["choices"][0]
-        self._timings = chunk.get("timings") or self._timings
-        self._limit = choice["finish_reason"] == "length"
         delta = choice["delta"]
         said = delta.get("reasoning_content") or delta.get("content") or read_arguments(delta)
         self._loops = bool(said) and self._guard.is_loop(said)
+        self.meter.limit = self._loops or choice["finish_reason"] == "length"
         yield from self._think(delta.get("reasoning_content") or "")
         yield from self._say(delta.get("content") or "", read_likely(choice, self._request.top_logprobs))
         for call in delta.get("tool_calls") or ():
             yield from self._write_call(call)
 
-    def finish(self) -> Iterator[Event]:
-        """What was held back, and the end."""
+    def finish(self, rest: str = "") -> Iterator[Event]:
+        """What was held back, the `rest` that we write ourselves, and the end."""
         yield from self._end_call()
-        if held := self._cutter.finish():
+        if held := self._cutter.feed(rest) + self._cutter.finish():
             yield Text(held, self._likely.give())
-        yield Done("length" if self._is_cut else "stop", self._usage, self._cutter.met)
-
-    @property
-    def _is_cut(self) -> bool:
-        """The bound on tokens ended it, or a loop did."""
-        return self._limit or self._loops
+        yield Done("length" if self.meter.limit else "stop", self._usage, self._cutter.met)
 
     def _think(self, text: str) -> Iterator[Event]:
         """Thinking without the blank lines it opens with; none where none was asked for."""
@@ -100,7 +105,7 @@ class ChatStream:
         if call is None:
             return
         written = "".join(call.written)
-        if self._is_cut and not is_object(written):
+        if self.meter.limit and not is_object(written):
             return
         arguments = repair_arguments(written, self._tools.get(call.name))
         yield Text(written) if arguments is None else ToolCall(call.id, call.name, arguments)
@@ -109,11 +114,11 @@ class ChatStream:
     def _usage(self) -> Usage:
         if not self._timings:
             return Usage()
-        timings = read_timings(self._timings, limit=self._limit)
+        timings = read_timings(self._timings, limit=self.meter.limit)
         return Usage(
             prompt_tokens=timings.prompt_tokens,
             cached_tokens=timings.cached_tokens,
-            completion_tokens=timings.completion_tokens,
+            completion_tokens=self.meter.written,
             prompt_seconds=timings.prompt_seconds,
             completion_seconds=timings.completion_seconds,
         )

@@ -4,15 +4,17 @@ from collections import deque
 from dataclasses import replace
 
 from ossian.chat import ChatRequest, Event, Logprob, Text, Thinking
+from ossian.engines.finish import Finish, Tokenize
 from ossian.engines.meter import Meter
 from ossian.engines.steps import Piece
 from ossian.engines.stops import LOOP_TOKENS, StopCutter
-from ossian.harmony.grammar import callable_tools
+from ossian.harmony.grammar import call_grammar, callable_tools, must_call, text_grammar
 from ossian.harmony.parse import Parser
 from ossian.harmony.render import Opening
 from ossian.harmony.tags import CALL, END, END_OF_TEXT, RETURN
 
 ENDINGS = (CALL, RETURN, END_OF_TEXT)
+KEPT_TOKENS = 4_096  # of a bound on tokens, half and at most so many are no thought's where a form is asked for
 
 
 def trim(piece: Piece, likeliest: int | None) -> Piece:
@@ -38,7 +40,9 @@ class Likely:
 class Answer:
     """One answer while it is being written: pieces in, events out."""
 
-    def __init__(self, request: ChatRequest, parser: Parser, meter: Meter, names: dict[int, str]) -> None:
+    def __init__(
+        self, request: ChatRequest, parser: Parser, meter: Meter, names: dict[int, str], tokenize: Tokenize
+    ) -> None:
         self.request = request
         self.parser = parser
         self.meter = meter
@@ -49,6 +53,10 @@ class Answer:
         self._likely = Likely()
         self._closed = False
         self._names = names
+        self._tokenize = tokenize
+        self._finish: Finish | None = None
+        self._must_call = must_call(request)
+        self._in_form = self._must_call or request.format is not None
 
     @property
     def stopped(self) -> bool:
@@ -63,7 +71,8 @@ class Answer:
     @property
     def wants_more(self) -> bool:
         """It ended before a word for the person: after the analysis, in it for going round in circles."""
-        return not (self.parser.answered or self.stopped) and (self._is_stuck or not self.meter.limit)
+        over = self.parser.answered or self.stopped or self.meter.left <= 0
+        return not over and (self._is_stuck or not self.meter.limit)
 
     @property
     def goes_on_in(self) -> Opening:
@@ -75,6 +84,29 @@ class Answer:
         """What was thought, without the circles at its end."""
         return self._thinking[: self._thought_before[-self.meter.loop]] if self.meter.loop else self._thinking
 
+    @property
+    def has_thought_enough(self) -> bool:
+        """The rest of the bound is for what was asked for in a form of its own."""
+        kept = min(self.meter.bound // 2, KEPT_TOKENS)
+        return self._in_form and self.parser.channel == "analysis" and self.meter.left <= kept
+
+    async def has_room_for(self, piece: Piece) -> bool:
+        """Whether a format, or a call that must be made, can still be brought to an end behind a piece."""
+        name = self._names.get(piece.token)
+        if name in ENDINGS or not (self._is_format or (self.parser.recipient and self._must_call)):
+            return True
+        if self._finish is None:
+            called, form = self.parser.recipient and self.parser.called, self.request.format
+            grammar = call_grammar(self.request, called) if called else text_grammar(form)
+            self._finish = Finish(grammar, self.meter, self._tokenize)
+        return await self._finish.lets_through(piece.text or name or "")
+
+    async def end_in_time(self) -> list[Event]:
+        """The end of a format or a call that would be cut short."""
+        if self._finish is None or self._cutter.stopped:
+            return []
+        return self._shown(self.parser.feed(None, await self._finish.write_end()))
+
     def take(self, piece: Piece) -> list[Event]:
         """The events that a piece completes. A control token's own text is never shown."""
         self._thought_before.append(len(self._thinking))
@@ -82,6 +114,8 @@ class Answer:
         if name not in ENDINGS and self._is_structured:
             self._likely.take(piece)
             return self._shown(self.parser.feed(None, piece.text or name or ""))
+        if name not in (None, END, *ENDINGS) and self._in_form and self.parser.channel == "analysis":
+            return []  # llama.cpp lets it through in a free thought, and binds no header that it would begin
         if self.parser.in_final and not name:
             self._likely.take(piece)
         text = piece.text.replace(name, "") if name else piece.text
@@ -92,11 +126,16 @@ class Answer:
     @property
     def _is_structured(self) -> bool:
         """A call or a format is being written: to the grammar a tag is text there, and so it is to us."""
-        return bool(self.parser.recipient) or (self.parser.in_final and self.request.format is not None)
+        return bool(self.parser.recipient) or self._is_format
+
+    @property
+    def _is_format(self) -> bool:
+        return self.parser.in_final and self.request.format is not None
 
     def finish(self) -> list[Event]:
         """What was held back, when a completion is over."""
-        self._is_stuck = self.meter.loop > 0 and self.parser.channel in (None, "analysis")
+        circles = self.meter.loop > 0 and self.parser.channel in (None, "analysis")
+        self._is_stuck = circles or self.has_thought_enough
         events = self._shown(self.parser.finish(cut=self.meter.limit))
         held = self._cutter.finish()
         return [*events, Text(held, self._likely.give())] if held else events

@@ -78,16 +78,20 @@ class LocalModel(RawModel):
         """Answer in harmony. Where the model forgot the final channel, or thinks in circles, we open it."""
         prompt = self._render(request)
         tokens = await self._tokens(prompt)
-        answer = Answer(request, Parser.after(prompt, request.tools, new_call_id), Meter(len(tokens)), self._names)
+        parser = Parser.after(prompt, request.tools, new_call_id)
+        answer = Answer(request, parser, Meter(len(tokens)), self._names, self._runner.tokenize)
         grammar = answer_grammar(request, opening(prompt))
         async with aclosing(self._write(tokens, grammar, answer)) as events:
             async for event in events:
                 yield event
         if answer.wants_more:
             prompt = end_thought(prompt, answer.thinking, answer.goes_on_in)
+            tokens = await self._tokens(prompt)
+            answer.meter.limit = len(tokens) >= self._runner.context
+        if answer.wants_more and not answer.meter.limit:
             grammar = answer_grammar(replace(request, think=False), opening(prompt))
             answer.parser = Parser.after(prompt, request.tools, new_call_id)
-            async with aclosing(self._write(await self._tokens(prompt), grammar, answer)) as events:
+            async with aclosing(self._write(tokens, grammar, answer)) as events:
                 async for event in events:
                     yield event
         yield Done("length" if answer.meter.limit else "stop", answer.meter.usage, answer.stop)
@@ -106,11 +110,13 @@ class LocalModel(RawModel):
         """One completion as events, bound by a grammar."""
         async with aclosing(self._steps(tokens, answer.request, answer.meter, grammar)) as pieces:
             async for piece in pieces:
+                if not await answer.has_room_for(piece):
+                    break
                 for event in answer.take(piece):
                     yield event
-                if answer.stopped:
+                if answer.stopped or answer.has_thought_enough:
                     break
-        for event in answer.finish():
+        for event in (*await answer.end_in_time(), *answer.finish()):
             yield event
 
     async def _tokens(self, prompt: Prompt) -> list[int]:

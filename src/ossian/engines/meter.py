@@ -18,23 +18,33 @@ class Meter:
         self._prompt_seconds = 0.0
         self._writing_seconds = 0.0
         self._completions = 0
-        self.begin()
+        self.begin(0)
 
     @property
     def written(self) -> int:
         """Tokens written so far."""
         return self._written + self._pieces
 
-    def begin(self) -> None:
-        """A completion is asked for."""
+    @property
+    def left(self) -> int:
+        """Tokens that may still be written."""
+        return self.bound - self.written
+
+    def begin(self, bound: int) -> None:
+        """A completion of so many tokens at most is asked for."""
         self._pieces = 0
+        self.bound = self._written + bound
         self._asked = self._first = time.monotonic()
 
-    def piece(self) -> None:
-        """One more token has come."""
+    def piece(self, written: int = 0) -> None:
+        """One more token has come, or so many of this completion are `written`."""
         if self._pieces == 0:
             self._first = time.monotonic()
-        self._pieces += 1
+        self._pieces = max(self._pieces + 1, written)
+
+    def note(self, written: int, bound: int) -> None:
+        """So many tokens have come in all, of so many that may."""
+        self._pieces, self.bound = written, bound
 
     def end(self, timings: Timings | None, *, loop: int = 0) -> None:
         """A completion is over; None when we stopped it ourselves, for having enough or in a loop of so many tokens.
@@ -50,6 +60,11 @@ class Meter:
         self.loop = loop
         self.limit = loop > 0 or (timings is not None and timings.limit)
         self._pieces = 0
+
+    def settle(self, written: int, *, limit: bool) -> None:
+        """All completions are over, and what came of them, with an end of ours, is so many tokens."""
+        self._written, self._pieces = written, 0
+        self.limit = limit
 
     @property
     def usage(self) -> Usage:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from ossian.chat import ChatRequest, CompletionRequest, Done, Events, ModelInfo, Sampling, Text
+from ossian.engines.finish import Finish
 from ossian.engines.hearing import Likely, trim
 from ossian.engines.memory import physical_cores
 from ossian.engines.meter import Meter
@@ -114,16 +115,20 @@ class RawModel:
         opened = await (self._open_gap(request) if request.suffix else self._open_text(request))
         grammar = "" if request.format is None else text_grammar(request.format)
         meter, cutter, likely = Meter(len(opened.tokens)), StopCutter(request.stop), Likely()
+        finish = Finish(grammar, meter, self._runner.tokenize) if grammar else None
         async with aclosing(self._steps(opened.tokens, request, meter, grammar)) as pieces:
             async for piece in pieces:
                 if piece.token in opened.ends:
+                    break
+                if finish and not await finish.lets_through(piece.text):
                     break
                 likely.take(piece)
                 if shown := cutter.feed(opened.cutter.feed(piece.text)):
                     yield Text(shown, likely.give())
                 if cutter.stopped or opened.cutter.ended:
                     break
-        if held := cutter.feed(opened.cutter.finish()) + cutter.finish():
+        rest = await finish.write_end() if finish and not cutter.stopped else ""
+        if held := cutter.feed(opened.cutter.finish() + rest) + cutter.finish():
             yield Text(held, likely.give())
         yield Done("length" if meter.limit else "stop", meter.usage, cutter.met)
 
@@ -147,7 +152,7 @@ class RawModel:
         fields: dict[str, Any] = {"grammar": grammar} if grammar else {}
         if request.top_logprobs is not None:
             fields["n_probs"] = max(1, request.top_logprobs)
-        meter.begin()
+        meter.begin(bound)
         timings, guard = None, LoopGuard()
         try:
             async with aclosing(self._runner.complete(tokens, bound, self._fill(request.sampling), **fields)) as steps:
@@ -155,7 +160,7 @@ class RawModel:
                     if isinstance(step, Timings):
                         timings = step
                     else:
-                        meter.piece()
+                        meter.piece(step.written)
                         yield trim(step, request.top_logprobs)
                         if guard.is_loop(step.token):
                             break

@@ -14,11 +14,15 @@ NO_PARSER = "Unable to generate parser for this template. Automatic parser gener
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One step of a completion: a token's id, the text that became readable with it, and how likely it was."""
+    """One step of a completion: a token's id, the text that became readable with it, and how likely it was.
+
+    `written` is how many tokens there are by now, where the engine says so: a letter may take several.
+    """
 
     token: int
     text: str
     logprobs: tuple[Logprob, ...] = ()
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ def read_step(step: dict[str, Any]) -> Piece | Timings | None:
     if "prompt_progress" in step or not (step["tokens"] or step["content"]):
         return None
     likely = tuple(read_logprob(entry) for entry in step.get("completion_probabilities", ()))
-    return Piece(step["tokens"][-1] if step["tokens"] else -1, step["content"], likely)
+    token = step["tokens"][-1] if step["tokens"] else -1
+    return Piece(token, step["content"], likely, step.get("tokens_predicted", 0))
 
 
 def read_logprob(entry: dict[str, Any]) -> Logprob:

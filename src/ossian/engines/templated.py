@@ -6,10 +6,12 @@ from typing import Any
 from ossian.chat import ChatRequest, CompletionRequest, Events
 from ossian.engines.chat_body import write_body
 from ossian.engines.chat_stream import ChatStream
+from ossian.engines.finish import Finish
 from ossian.engines.raw import NoCutter, Opening, RawModel, spec_of
 from ossian.engines.runner import Runner
 from ossian.engines.thought_grammar import Thought, find_tags, format_grammar
 from ossian.errors import NotSupported
+from ossian.harmony.grammar import text_grammar
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
@@ -29,14 +31,19 @@ class TemplatedModel(RawModel):
     async def chat(self, request: ChatRequest) -> Events:
         """Answer by the template. Thinking, calls and formats are what llama.cpp knows of them."""
         body = await self._body(request)
-        stream = ChatStream(request)
+        stream = ChatStream(request, self._runner.context)
+        format = request.format
+        finish = None if format is None else Finish(text_grammar(format), stream.meter, self._runner.tokenize)
         async with aclosing(self._runner.chat(body)) as chunks:
             async for chunk in chunks:
+                said = stream.measure(chunk)
+                if finish and said and not await finish.lets_through(said):
+                    break
                 for event in stream.take(chunk):
                     yield event
                 if stream.stopped:
                     break
-        for event in stream.finish():
+        for event in stream.finish(await finish.write_end() if finish else ""):
             yield event
 
     async def count(self, request: ChatRequest) -> int:

@@ -60,7 +60,7 @@ def opening(prompt: Prompt) -> Opening:
 
 
 def end_thought(prompt: Prompt, thinking: str, where: Opening = "final") -> Prompt:
-    """The prompt again, after the thinking that was written behind it, and now the final channel or a header is open."""
+    """The prompt again, after the thinking that was written behind it, and the final channel or a header is open."""
     header = (Special(START), "assistant")
     opened = (Special(CHANNEL), "final", Special(MESSAGE)) if where == "final" else ()
     match opening(prompt):
