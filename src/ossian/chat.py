@@ -8,7 +8,7 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 Reasoning = Literal["low", "medium", "high"]
 StopReason = Literal["stop", "length"]
 
-MODEL_CAPABILITIES = ("completion", "tools", "insert", "vision", "audio", "embedding", "thinking", "image")
+MODEL_CAPABILITIES = ("completion", "tools", "insert", "vision", "audio", "embedding", "rerank", "thinking", "image")
 
 
 @dataclass(frozen=True, slots=True)

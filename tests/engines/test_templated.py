@@ -306,8 +306,10 @@ async def test_a_loop_of_several_tokens_ends_so_too(opened: Open) -> None:
 @pytest.mark.parametrize("name", ["chatml", "thinking", "r1"])
 async def test_a_format_that_the_bound_would_cut_short_is_closed(opened: Open, name: str) -> None:
     model = await opened(name)
-    schema = SCHEMAS["optional properties"] | {"properties": {"text": {"type": "string"}}, "required": ["text", "c"]}
-    drawn = replace(sampling(1), logit_bias=dict.fromkeys(range(128, 256), -100.0))
+    properties = {"text": {"type": "string"}, "n": {"type": "null"}}
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    likings = dict.fromkeys((*range(128, 256), token('"')), -100.0)
+    drawn = Sampling(seed=1, logit_bias=likings)
     *said, done = await listen(model, ask(format=schema, max_tokens=60, sampling=drawn))
     jsonschema.validate(json.loads(text_of(said)), schema)
     assert isinstance(done, Done) and done.reason == "length" and done.usage.completion_tokens <= 60

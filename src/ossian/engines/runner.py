@@ -294,4 +294,4 @@ class Runner:
         reasons = [line for line in reasons if LAST_WORDS not in line] or reasons
         # llama.cpp begins a line with the time, a letter for its level and the function: "0.00.007.996 E srv init: …"
         plain = LOG_PREFIX.sub("", reasons[-1].strip()) if reasons else ""
-        return re.sub(r"(/[\w.+-]+)+/", "", plain).rstrip(".")
+        return re.sub(r"(/[\w.+-]+)+/", "", plain).removeprefix("error: ").rstrip(".")
