@@ -109,7 +109,10 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """Raw text, or token ids, to be continued without any conversation around it; `suffix` is what must follow."""
+    """Raw text, or token ids, to be continued without any conversation around it; `suffix` is what must follow.
+
+    echo: the prompt comes first, with the log-probabilities of its tokens
+    """
 
     model: str
     prompt: str | tuple[int, ...]
@@ -121,11 +124,15 @@ class CompletionRequest:
     keep_alive: float | None = None
     format: Literal["json"] | Mapping[str, Any] | None = None
     top_logprobs: int | None = None
+    echo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Logprob:
-    """How likely a token was: natural logarithms, before temperature. `likeliest` are the choices, the best first."""
+    """How likely a token was: natural logarithms, before temperature. `likeliest` are the choices, the best first.
+
+    A prompt's first token, before which nothing stands, has not a number.
+    """
 
     text: str
     logprob: float

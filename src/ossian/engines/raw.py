@@ -14,6 +14,7 @@ from ossian.engines.meter import Meter
 from ossian.engines.runner import Runner, RunnerSpec
 from ossian.engines.steps import Piece, Timings
 from ossian.engines.stops import LoopGuard, StopCutter
+from ossian.engines.weigh import weigh
 from ossian.errors import ContextTooLong, NotSupported
 from ossian.harmony.grammar import text_grammar
 from ossian.settings import Settings
@@ -114,6 +115,8 @@ class RawModel:
         """Continue raw text, in which the model's special tokens are read as what they are; or fill a gap in code."""
         opened = await (self._open_gap(request) if request.suffix else self._open_text(request))
         grammar = "" if request.format is None else text_grammar(request.format)
+        if request.echo:
+            yield await self._read_aloud(request, opened.tokens)
         meter, cutter, likely = Meter(len(opened.tokens)), StopCutter(request.stop), Likely()
         finish = Finish(grammar, meter, self._runner.tokenize) if grammar else None
         async with aclosing(self._steps(opened.tokens, request, meter, grammar)) as pieces:
@@ -137,6 +140,13 @@ class RawModel:
             return Opening(list(request.prompt), NoCutter())
         return Opening(await self._runner.tokenize(request.prompt, special=True, whole=True), NoCutter())
 
+    async def _read_aloud(self, request: CompletionRequest, tokens: list[int]) -> Text:
+        """The prompt with the log-probabilities of its tokens, without what the model itself wants at the beginning."""
+        text = request.prompt
+        begun = len(await self._runner.tokenize("", whole=True)) if isinstance(text, str) else 0
+        likely = await weigh(self._runner, tokens, begun, request.top_logprobs or 0)
+        return Text(text if isinstance(text, str) else await self.detokenize(text), likely)
+
     async def _open_gap(self, request: CompletionRequest) -> Opening:
         """What is to be filled in between the prompt and its suffix."""
         raise NotSupported(request.model, "insert")
@@ -153,6 +163,9 @@ class RawModel:
         if request.top_logprobs is not None:
             fields["n_probs"] = max(1, request.top_logprobs)
         meter.begin(bound)
+        if bound == 0:  # llama.cpp would write one token all the same
+            meter.limit = True
+            return
         timings, guard = None, LoopGuard()
         try:
             async with aclosing(self._runner.complete(tokens, bound, self._fill(request.sampling), **fields)) as steps:
