@@ -29,6 +29,7 @@ from ossian.chat import (
     ToolCall,
 )
 from ossian.engines.start import start_model
+from ossian.engines.steps import Unreadable
 from ossian.engines.stops import LOOP_TOKENS, MOST_REPEATS
 from ossian.engines.templated import TemplatedModel
 from ossian.errors import BadRequest, ContextTooLong, ModelFailed, NotSupported, SchemaNotSupported
@@ -258,6 +259,40 @@ async def test_what_llama_cpp_cannot_do_together_is_refused(opened: Open, more: 
     with pytest.raises(BadRequest, match="does not go together with tools"):
         await listen(model, ask(tools=(NOW,), **more))
     assert await listen(model, ask(tools=(NOW,), tool_choice="none", likings={"}": 200.0, **TO_SPEAK}, **more))
+
+
+async def test_behind_the_results_of_tools_a_format_can_be_asked_for(opened: Open) -> None:
+    called = Message("assistant", calls=(ToolCall("a", "now", "{}"),))
+    request = ask((*HELLO, called, Message("tool", "3", call_id="a")), tools=(NOW,), tool_choice="none")
+    *said, _ = await listen(await opened("thinking"), replace(request, format=SCHEMAS["booleans and nulls"]))
+    jsonschema.validate(json.loads(text_of(said)), SCHEMAS["booleans and nulls"])
+
+
+@pytest.mark.parametrize("begun", ["<tool_call>\n{", '<tool_call>\n{"name": "now"', "<tool_call>"])
+@pytest.mark.parametrize("bound", [1, 30])
+async def test_what_llama_cpp_cannot_read_is_said_as_it_is(opened: Open, begun: str, bound: int) -> None:
+    messages = (*HELLO, Message("assistant", begun))
+    *said, done = await listen(await opened("thinking"), ask(messages, tools=(NOW,), max_tokens=bound))
+    assert isinstance(done, Done) and (done.reason, done.usage.completion_tokens) == ("length", bound)
+    assert not calls_of(said)
+
+
+async def test_what_llama_cpp_cannot_read_in_mid_answer_ends_it(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = await opened("thinking")
+
+    async def chat(body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        yield {"choices": [{"finish_reason": None, "delta": {"content": "Well"}}]}
+        raise Unreadable("the engine failed: the output does not match the expected format.")
+
+    monkeypatch.setattr(model._runner, "chat", chat)
+    *said, done = await listen(model, ask(tools=(NOW,)))
+    assert (said, done.reason) == ([Text("Well")], "length")  # type: ignore[union-attr]
+
+
+async def test_what_ends_a_line_elsewhere_ends_none_here(opened: Open) -> None:
+    text = "a\u2028b\u2029c\x85d"
+    *said, _ = await listen(await opened("chatml"), ask(format={"const": text}))
+    assert json.loads(text_of(said)) == text
 
 
 async def test_a_prompt_that_is_too_long_is_refused_with_both_figures(opened: Open) -> None:

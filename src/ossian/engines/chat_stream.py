@@ -41,6 +41,8 @@ class ChatStream:
         self._loops = False
         self._called = False  # as often as it may: llama.cpp's grammar allows more, whatever it is told (tried)
         self._timings: dict[str, Any] = {}
+        self.has_spoken = False
+        """Something has come out: a thought, a word or a call."""
 
     @property
     def stopped(self) -> bool:
@@ -63,6 +65,12 @@ class ChatStream:
         said = delta.get("reasoning_content") or delta.get("content") or read_arguments(delta)
         self._loops = bool(said) and self._guard.is_loop(said)
         self.meter.limit = self._loops or choice["finish_reason"] == "length"
+        for event in self._read(choice):
+            self.has_spoken = True
+            yield event
+
+    def _read(self, choice: Chunk) -> Iterator[Event]:
+        delta = choice["delta"]
         yield from self._think(delta.get("reasoning_content") or "")
         yield from self._say(delta.get("content") or "", read_likely(choice, self._request.top_logprobs))
         for call in delta.get("tool_calls") or ():

@@ -70,6 +70,16 @@ def sampling_fields(sampling: Sampling) -> dict[str, Any]:
     return set_fields | {"logit_bias": [list(pair) for pair in sampling.logit_bias.items()]}
 
 
+async def lines_of(response: httpx2.Response) -> AsyncGenerator[str, None]:
+    """The lines of a stream, each ending with a line feed; httpx ends them at U+2028 too, which a text may hold."""
+    rest = b""
+    async for data in response.aiter_bytes():
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield line.decode()
+    yield rest.decode()
+
+
 class NotForThisEngine(ModelFailed):
     """Our own engine cannot run this file, or not on this machine."""
 
@@ -208,7 +218,7 @@ class Runner:
             async with self._client.stream("POST", path, json=body) as response:
                 if response.status_code != 200:
                     raise read_refusal(await response.aread())
-                async for line in response.aiter_lines():
+                async for line in lines_of(response):
                     if data := read_line(line):
                         yield data
                 raise httpx2.RemoteProtocolError("the stream ended early")

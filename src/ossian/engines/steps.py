@@ -9,7 +9,12 @@ from ossian.chat import Logprob
 from ossian.errors import BadRequest, ContextTooLong, ModelFailed, OssianError, SchemaNotSupported
 
 TOO_LONG = "exceed_context_size_error"
+UNREADABLE = re.compile(r"does not match the expected|[Ff]ailed to parse input")
 NO_PARSER = "Unable to generate parser for this template. Automatic parser generation failed: "
+
+
+class Unreadable(ModelFailed):
+    """llama.cpp's parser of thinking and calls could not make sense of what the model wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +45,20 @@ class Timings:
 def read_line(line: str) -> dict[str, Any] | None:
     """What one line of an event stream says; blank lines and the mark of its end are None. Raises ModelFailed."""
     if line.startswith("error: "):
-        raise ModelFailed(f"the engine failed: {read_error(line.removeprefix('error: ').encode())}.")
+        raise read_failure(line.removeprefix("error: "))
     if not line.startswith("data: {"):
         return None
     data: dict[str, Any] = json.loads(line.removeprefix("data: "))
     if "error" in data:
-        raise ModelFailed(f"the engine failed: {read_error(line.removeprefix('data: ').encode())}.")
+        raise read_failure(line.removeprefix("data: "))
     return data
+
+
+def read_failure(body: str) -> ModelFailed:
+    """What went wrong in the middle of an answer."""
+    reason = read_error(body.encode())
+    kind = Unreadable if UNREADABLE.search(reason) else ModelFailed
+    return kind(f"the engine failed: {reason}.")
 
 
 def read_step(step: dict[str, Any]) -> Piece | Timings | None:
