@@ -24,7 +24,7 @@ import psutil
 
 from ossian.chat import Sampling
 from ossian.engines.child import NOT_FOR_US
-from ossian.engines.steps import Piece, Timings, read_line, read_refusal, read_step
+from ossian.engines.steps import Piece, Timings, read_line, read_lines, read_refusal, read_step
 from ossian.errors import ModelFailed
 
 HEALTH_POLL_SECONDS = 0.05
@@ -68,16 +68,6 @@ def sampling_fields(sampling: Sampling) -> dict[str, Any]:
     """llama.cpp's names are ours; what is unset is its own or the file's."""
     set_fields = {name: value for name, value in asdict(sampling).items() if value is not None}
     return set_fields | {"logit_bias": [list(pair) for pair in sampling.logit_bias.items()]}
-
-
-async def lines_of(response: httpx2.Response) -> AsyncGenerator[str, None]:
-    """The lines of a stream, each ending with a line feed; httpx ends them at U+2028 too, which a text may hold."""
-    rest = b""
-    async for data in response.aiter_bytes():
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            yield line.decode()
-    yield rest.decode()
 
 
 class NotForThisEngine(ModelFailed):
@@ -218,7 +208,7 @@ class Runner:
             async with self._client.stream("POST", path, json=body) as response:
                 if response.status_code != 200:
                     raise read_refusal(await response.aread())
-                async for line in lines_of(response):
+                async for line in read_lines(response.aiter_bytes()):
                     if data := read_line(line):
                         yield data
                 raise httpx2.RemoteProtocolError("the stream ended early")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,16 @@ class Timings:
     prompt_seconds: float
     completion_seconds: float
     limit: bool
+
+
+async def read_lines(stream: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """Lines, each ending with a line feed; httpx ends them at U+2028 too, which a text may hold."""
+    rest = b""
+    async for data in stream:
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield line.decode()
+    yield rest.decode()
 
 
 def read_line(line: str) -> dict[str, Any] | None:
