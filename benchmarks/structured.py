@@ -2,8 +2,9 @@
 
     python benchmarks/structured.py --url http://127.0.0.1:11434 --model gpt-oss:20b --count 100
 
-An answer counts as valid when it is JSON and satisfies its schema; one that a bound on tokens cut short is counted
-apart. A very small model may never end a string or a list: with --longest every one of them has an end in its schema.
+An answer counts as valid when it is JSON and satisfies its schema; one that the server brought to its end at the bound
+on tokens, or in a loop, is valid too and counted apart. A very small model may never end a string or a list: with
+--longest every one of them has an end in its schema.
 """
 
 import argparse
@@ -85,14 +86,14 @@ def ask(url: str, model: str, seed: int, bound: int, effort: str, **more: Any) -
 
 
 def judge(text: str | None, schema: Schema, finish_reason: str) -> str:
-    """valid, invalid, no JSON, or cut."""
+    """valid (by itself, or brought to an end), invalid, no JSON, or cut."""
     try:
         jsonschema.validate(json.loads(text or ""), schema, format_checker=jsonschema.FormatChecker())
     except jsonschema.ValidationError:
         return "invalid"
     except ValueError:
         return "cut" if finish_reason == "length" else "no JSON"
-    return "valid"
+    return "valid, brought to an end" if finish_reason == "length" else "valid"
 
 
 def try_answer(asked: Callable[..., dict[str, Any]], number: int, longest: int) -> str:

@@ -8,7 +8,7 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 Reasoning = Literal["low", "medium", "high"]
 StopReason = Literal["stop", "length"]
 
-MODEL_CAPABILITIES = ("completion", "tools", "insert", "vision", "audio", "embedding", "thinking", "image", "rerank")
+MODEL_CAPABILITIES = ("completion", "tools", "insert", "vision", "audio", "embedding", "rerank", "thinking", "image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,7 @@ class CompletionRequest:
     past             token ids that stand before the prompt
     keep_tokens      as in ChatRequest
     writing_seconds  bound on the time of writing, after which the line is ended
+    echo             the prompt comes first, with the log-probabilities of its tokens
     """
 
     model: str
@@ -141,11 +142,15 @@ class CompletionRequest:
     past: tuple[int, ...] = ()
     keep_tokens: bool = False
     writing_seconds: float | None = None
+    echo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Logprob:
-    """How likely a token was: natural logarithms, before temperature. `likeliest` are the choices, the best first."""
+    """How likely a token was: natural logarithms, before temperature. `likeliest` are the choices, the best first.
+
+    A prompt's first token, before which nothing stands, has not a number.
+    """
 
     text: str
     logprob: float

@@ -231,6 +231,17 @@ def test_log_probabilities_in_the_older_form(serve):
     }
 
 
+def test_a_prompt_can_be_weighed(serve):
+    client = client_of(serve())
+    choice = client.completions.create(model="fake", prompt="é!", logprobs=0, echo=True, max_tokens=0).choices[0]
+    assert choice.logprobs.model_dump() == {
+        "tokens": ["é", "!"],
+        "token_logprobs": [None, -1.0],
+        "top_logprobs": [None, None],
+        "text_offset": [0, 1],
+    }
+
+
 def test_log_probabilities_in_a_stream_go_on_where_they_stopped(serve):
     body = {"model": "fake", "prompt": ["x", "y"], "logprobs": 0, "stream": True}
     chunks = [chunk["choices"][0] for chunk in chunks_of(serve(model=Likely).post("/v1/completions", body).text)]

@@ -53,6 +53,13 @@ def test_an_answer_tells_how_much_of_it_was_guessed_where_something_was(serve):
     }
 
 
+def test_no_letter_ends_a_line_of_a_stream(serve):
+    said = "one\u2028two\u2029three\x85four"
+    server = serve([(Text(said),)])
+    pieces = ollama.Client(server.url).chat("fake", [{"role": "user", "content": "Hi"}], stream=True)
+    assert "".join(piece.message.content or "" for piece in pieces) == said
+
+
 def test_a_stream_is_one_object_a_line_and_adds_up_to_the_whole(serve):
     server = serve([[Thinking("one two"), Text("three four")]])
     response = server.post("/api/chat", {"model": "fake", "messages": [{"role": "user", "content": "Hi"}]})

@@ -11,6 +11,7 @@ from ossian.api.prompts import MOST_TEXTS
 from ossian.chat import ModelInfo
 from ossian.engines.fake import FAKE_FILE, FakeModel
 
+EMBEDDER = replace(FAKE_FILE, name="embedder", path=Path("embedder"), digest="2" * 64, capabilities=("embedding",))
 RANKER = replace(FAKE_FILE, name="ranker", path=Path("ranker"), digest="3" * 64, capabilities=("rerank",))
 
 
@@ -48,6 +49,17 @@ def test_ranking_as_cohere_and_jina_have_it(steady_server):
             "usage": {"prompt_tokens": 35, "total_tokens": 35},
             "meta": {"tokens": {"input_tokens": 35}},
         }
+
+
+def test_who_can_rank_says_so(serve):
+    server = serve(files=(FAKE_FILE, EMBEDDER, RANKER))
+    assert server.post("/api/show", {"model": "embedder"}).json()["capabilities"] == ["embedding", "rerank"]
+    listed = server.get("/api/tags").json()["models"]
+    assert {entry["name"]: entry["capabilities"] for entry in listed} == {
+        "fake": ["completion", "tools", "thinking"],
+        "embedder": ["embedding", "rerank"],
+        "ranker": ["rerank"],
+    }
 
 
 def test_ranking_gives_as_many_as_asked_for_and_equal_ones_in_their_order(steady_server):

@@ -152,8 +152,9 @@ def test_the_responses_door_keeps_a_format(server):
                 "format": "json",
                 "tools": [{"type": "function", "function": TOOL}],
             },
-            "format does not go together with tools for this model: llama.cpp would leave out one of them. "
-            'Ask without tools, or with tool_choice "none".',
+            'format does not go together with tools for "thinking": llama.cpp would leave out one of them. '
+            "Let it call tools in a request without format, put the results into messages, and then ask for it in a "
+            'request with tool_choice "none", or without tools.',
             id="format and tools",
         ),
     ],

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from scripted_runner import ScriptedRunner, Speak
 
 from ossian.bench.synthetic import SHAPES, write_synthetic
 from ossian.engines.local import LocalModel, start_local
@@ -44,3 +45,15 @@ async def model(tiny: ModelFile, engine: str, tmp_path: Path) -> AsyncIterator[L
     model = await start_local(tiny, 8192, Settings(engine=engine, home=tmp_path))
     yield model
     await model.close()
+
+
+@pytest.fixture
+def speak(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> Speak:
+    """Make the model say scripts."""
+
+    def speak(*scripts: list[str]) -> ScriptedRunner:
+        runner = ScriptedRunner(model, scripts)
+        monkeypatch.setattr(model._runner, "complete", runner.complete)
+        return runner
+
+    return speak

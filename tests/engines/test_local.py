@@ -8,7 +8,7 @@ import pytest
 
 from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Message, Sampling, Text, Thinking, Tool
 from ossian.engines.local import LocalModel
-from ossian.engines.stops import MOST_REPEATS
+from ossian.engines.stops import LOOP_TOKENS, MOST_REPEATS
 from ossian.errors import ContextTooLong
 from ossian.native.cache import BLOCK_TOKENS
 
@@ -103,6 +103,14 @@ async def test_a_bound_on_the_time_of_writing_ends_with_the_line(model: LocalMod
     *_, done = await events_of(model, bound)
     assert isinstance(done, Done) and done.reason == "length"
     assert done.usage.completion_tokens < MOST_REPEATS
+
+
+async def test_a_loop_of_several_tokens_ends_so_too(model: LocalModel) -> None:
+    by_turns = Sampling(temperature=0.0, presence_penalty=50.0, repeat_last_n=1, logit_bias={65: 1000.0, 66: 1000.0})
+    *said, done = await events_of(model, CompletionRequest("tiny", "Go", sampling=by_turns))
+    assert isinstance(done, Done) and done.reason == "length"
+    assert done.usage.completion_tokens == len(said) == LOOP_TOKENS
+    assert len(set(text_of(said).split(text_of(said[:2])))) == 1
 
 
 async def test_tools_that_may_not_be_called_are_not_counted(model: LocalModel) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from ossian.chat import Sampling
 from ossian.engines.child import batch_tokens
-from ossian.engines.runner import Piece, Runner, RunnerSpec, Timings
+from ossian.engines.runner import NotForThisEngine, Piece, Runner, RunnerSpec, Timings
 from ossian.errors import ModelFailed
 from ossian.store.catalogue import ModelFile
 
@@ -98,6 +98,12 @@ async def test_a_damaged_file_is_named_without_the_machine_s_paths(tmp_path: Pat
         await runner.start()
     assert str(tmp_path) not in str(error.value)
     assert not runner._folder.exists()
+
+
+async def test_a_file_that_our_engine_cannot_run_is_refused_with_the_reason_alone(chat_models: Path) -> None:
+    with pytest.raises(NotForThisEngine) as error:
+        await Runner(RunnerSpec(chat_models / "chatml.gguf", context=512, native=True)).start()
+    assert error.value.message and not error.value.message.lower().startswith("error")
 
 
 async def test_a_model_that_takes_too_long_is_given_up(tiny: ModelFile) -> None:

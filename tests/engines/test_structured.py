@@ -106,6 +106,7 @@ REFUSED = {
     "if": {"type": "object", "if": {}, "then": {}},
     "pattern": record(a={"type": "string", "pattern": r"(a)\1"}),
     "minimum": record(a={"type": "integer", "minimum": 5, "maximum": 4}),
+    "required": {"type": "object", "required": ["x"], "additionalProperties": False},
     "allows nothing": False,
     "nothing but a reference to itself": {"$ref": "#"},
     "is none of": {"type": "text"},

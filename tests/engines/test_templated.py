@@ -29,7 +29,8 @@ from ossian.chat import (
     ToolCall,
 )
 from ossian.engines.start import start_model
-from ossian.engines.stops import MOST_REPEATS
+from ossian.engines.steps import Unreadable
+from ossian.engines.stops import LOOP_TOKENS, MOST_REPEATS
 from ossian.engines.templated import TemplatedModel
 from ossian.errors import BadRequest, ContextTooLong, ModelFailed, NotSupported, SchemaNotSupported
 from ossian.settings import Settings
@@ -260,6 +261,40 @@ async def test_what_llama_cpp_cannot_do_together_is_refused(opened: Open, more: 
     assert await listen(model, ask(tools=(NOW,), tool_choice="none", likings={"}": 200.0, **TO_SPEAK}, **more))
 
 
+async def test_behind_the_results_of_tools_a_format_can_be_asked_for(opened: Open) -> None:
+    called = Message("assistant", calls=(ToolCall("a", "now", "{}"),))
+    request = ask((*HELLO, called, Message("tool", "3", call_id="a")), tools=(NOW,), tool_choice="none")
+    *said, _ = await listen(await opened("thinking"), replace(request, format=SCHEMAS["booleans and nulls"]))
+    jsonschema.validate(json.loads(text_of(said)), SCHEMAS["booleans and nulls"])
+
+
+@pytest.mark.parametrize("begun", ["<tool_call>\n{", '<tool_call>\n{"name": "now"', "<tool_call>"])
+@pytest.mark.parametrize("bound", [1, 30])
+async def test_what_llama_cpp_cannot_read_is_said_as_it_is(opened: Open, begun: str, bound: int) -> None:
+    messages = (*HELLO, Message("assistant", begun))
+    *said, done = await listen(await opened("thinking"), ask(messages, tools=(NOW,), max_tokens=bound))
+    assert isinstance(done, Done) and (done.reason, done.usage.completion_tokens) == ("length", bound)
+    assert not calls_of(said)
+
+
+async def test_what_llama_cpp_cannot_read_in_mid_answer_ends_it(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = await opened("thinking")
+
+    async def chat(body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        yield {"choices": [{"finish_reason": None, "delta": {"content": "Well"}}]}
+        raise Unreadable("the engine failed: the output does not match the expected format.")
+
+    monkeypatch.setattr(model._runner, "chat", chat)
+    *said, done = await listen(model, ask(tools=(NOW,)))
+    assert (said, done.reason) == ([Text("Well")], "length")  # type: ignore[union-attr]
+
+
+async def test_what_ends_a_line_elsewhere_ends_none_here(opened: Open) -> None:
+    text = "a\u2028b\u2029c\x85d"
+    *said, _ = await listen(await opened("chatml"), ask(format={"const": text}))
+    assert json.loads(text_of(said)) == text
+
+
 async def test_a_prompt_that_is_too_long_is_refused_with_both_figures(opened: Open) -> None:
     request = ask((Message("user", "word " * 4_000),))
     model = await opened("llama")
@@ -293,6 +328,36 @@ async def test_a_loop_of_one_token_ends_with_a_proper_end(opened: Open) -> None:
     *said, done = await listen(await opened("chatml"), looping)
     assert isinstance(done, Done) and done.reason == "length"
     assert text_of(said) == "Z" * (MOST_REPEATS + 1)
+
+
+async def test_a_loop_of_several_tokens_ends_so_too(opened: Open) -> None:
+    by_turns = {token("Z"): 1000.0, token("Y"): 1000.0}
+    drawn = Sampling(temperature=0.0, presence_penalty=50.0, repeat_last_n=1, logit_bias=by_turns)
+    *said, done = await listen(await opened("chatml"), ask(max_tokens=None, sampling=drawn))
+    assert isinstance(done, Done) and done.reason == "length"
+    assert text_of(said) in ("ZY" * (LOOP_TOKENS // 2), "YZ" * (LOOP_TOKENS // 2))
+
+
+@pytest.mark.parametrize("name", ["chatml", "thinking", "r1"])
+async def test_a_format_that_the_bound_would_cut_short_is_closed(opened: Open, name: str) -> None:
+    model = await opened(name)
+    properties = {"text": {"type": "string"}, "n": {"type": "null"}}
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    likings = dict.fromkeys((*range(128, 256), token('"')), -100.0)
+    drawn = Sampling(seed=1, logit_bias=likings)
+    *said, done = await listen(model, ask(format=schema, max_tokens=60, sampling=drawn))
+    jsonschema.validate(json.loads(text_of(said)), schema)
+    assert isinstance(done, Done) and done.reason == "length" and done.usage.completion_tokens <= 60
+
+
+async def test_a_call_that_goes_round_in_circles_is_not_shown(opened: Open) -> None:
+    endless = Tool("say", parameters={"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]})
+    likings = {token(text): liking for text, liking in {**TO_CALL, "Z": 90.0}.items()}
+    drawn = Sampling(temperature=0.0, presence_penalty=50.0, repeat_last_n=1, logit_bias=likings)
+    request = ask(tools=(endless,), tool_choice="required", max_tokens=None, sampling=drawn)
+    events = await listen(await opened("thinking"), request)
+    assert [type(event) for event in events] == [Done]
+    assert isinstance(events[-1], Done) and events[-1].reason == "length"
 
 
 @pytest.mark.parametrize("after_words", [0, 3])

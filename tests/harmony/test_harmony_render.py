@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from ossian.chat import ChatRequest, Message, Tool
-from ossian.harmony.render import open_final, opening, render, spell
+from ossian.harmony.render import end_thought, opening, render, spell
 from ossian.harmony.tools import model_name, plain_name, tool_names
 from ossian.harmony.typescript import write_type
 
@@ -57,7 +57,7 @@ def test_a_prompt_tells_where_it_leaves_off(request_, where):
     ],
 )
 def test_the_final_channel_can_be_opened_behind_what_was_thought(request_, thinking, ending):
-    reopened = open_final(write(request_), thinking)
+    reopened = end_thought(write(request_), thinking)
     assert spell(reopened).endswith(ending)
     assert opening(reopened) == "final"
 

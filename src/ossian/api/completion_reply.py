@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 from ossian.api.dialects import COMPLETIONS
@@ -103,7 +104,7 @@ def write_logprobs(tokens: Sequence[Logprob], offsets: Offsets) -> Words | None:
         return None
     return {
         "tokens": [write_token(token) for token in tokens],
-        "token_logprobs": [max(LEAST_LOGPROB, token.logprob) for token in tokens],
+        "token_logprobs": [None if isnan(token.logprob) else max(LEAST_LOGPROB, token.logprob) for token in tokens],
         "top_logprobs": [write_likeliest(token) for token in tokens],
         "text_offset": [offsets.pass_by(token) for token in tokens],
     }

@@ -37,7 +37,8 @@ async def complete(request: Request) -> Response:
     file = desk.find(body.model)
     asked = read_completions(body, file)
     reply = CompletionReply(body.model, len(asked), body.n, body.stream_options.include_usage and body.stream)
-    events = answer_aloud(desk, file, asked) if body.echo else answer_in_turn(desk, file, asked)
+    aloud = body.echo and body.logprobs is None
+    events = answer_aloud(desk, file, asked) if aloud else answer_in_turn(desk, file, asked)
     if body.stream:
         return StreamResponse(events, reply, COMPLETIONS, desk.stopping, desk.comment_seconds)
 
@@ -88,8 +89,10 @@ def read_completions(body: OpenAICompletion, file: ModelFile) -> list[Completion
     options = read_all_options(body, file)
     sampling = replace(options.sampling, logit_bias=read_logit_bias(body.logit_bias, file.vocabulary))
     format = read_format(read_response_format(body.response_format))
-    asked = CompletionRequest(body.model, "", body.suffix, format=format, top_logprobs=body.logprobs)
+    echo = body.echo and body.logprobs is not None
+    asked = CompletionRequest(body.model, "", body.suffix, format=format, top_logprobs=body.logprobs, echo=echo)
     first = with_options(asked, options, body.keep_alive)
+    first = replace(first, max_tokens=0) if body.max_tokens == 0 else first  # the prompt alone
     return [
         replace(first, prompt=prompt, sampling=reseed(sampling, number))
         for prompt in prompts
@@ -114,10 +117,11 @@ def check_numbers(body: OpenAICompletion) -> None:
         raise BadRequest(f"best_of {body.best_of} is not supported: write 1, or the same as n")
     if body.logprobs is not None and not 0 <= body.logprobs <= MOST_LOGPROBS:
         raise BadRequest(f"logprobs must be between 0 and {MOST_LOGPROBS}")
-    if body.logprobs is not None and body.echo:
-        raise BadRequest("echo together with logprobs is not supported: log-probabilities of a prompt are not computed")
-    if body.max_tokens is not None and body.max_tokens < 1:
-        raise BadRequest("max_tokens must be at least 1")
+    if body.logprobs is not None and body.echo and body.suffix:
+        raise BadRequest("echo together with logprobs does not go together with suffix")
+    least = 0 if body.echo else 1
+    if body.max_tokens is not None and body.max_tokens < least:
+        raise BadRequest(f"max_tokens must be at least {least}")
 
 
 def read_all_options(body: OpenAICompletion, file: ModelFile) -> Options:

@@ -14,6 +14,8 @@ from ossian.errors import BadRequest, ContextTooLong, ModelNotFound, OssianError
 
 log = logging.getLogger(__name__)
 
+# httpx, and so many a client, ends a line at these too, even within a text of JSON.
+LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 JSON_TYPE = "application/json; charset=utf-8"
 REQUEST_ID = "request-id"
 PING = {"type": "ping"}
@@ -54,7 +56,8 @@ class Dialect:
 
 
 def dump(data: Any) -> bytes:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace")
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str)
+    return text.translate(LINE_ENDS).encode("utf-8", "replace")
 
 
 def write_ollama_error(error: OssianError) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import json_response
 from ossian.api.shapes import read_body
 from ossian.api.shapes_ollama import OllamaShow
+from ossian.chat import MODEL_CAPABILITIES
 from ossian.engines.pool import Seat
 from ossian.errors import BadRequest
 from ossian.store.catalogue import ModelFile
@@ -85,7 +86,7 @@ def write_tag(file: ModelFile, desk: Desk) -> dict[str, Any]:
         "size": file.size,
         "digest": file.digest,
         "details": {**write_details(file), "context_length": context},
-        "capabilities": list(file.capabilities),
+        "capabilities": write_capabilities(file),
         "context_length": context,
         "max_output_tokens": most_output(context),
     }
@@ -117,11 +118,17 @@ def write_show(file: ModelFile, desk: Desk, *, verbose: bool) -> dict[str, Any]:
         **({"messages": messages} if messages else {}),
         "details": write_details(file),
         "model_info": write_model_info(file, context, verbose=verbose),
-        "capabilities": list(file.capabilities),
+        "capabilities": write_capabilities(file),
         "modified_at": write_time(file.modified_at),
         "context_length": context,
         "max_output_tokens": most_output(context),
     }
+
+
+def write_capabilities(file: ModelFile) -> list[str]:
+    """What a model can be asked for: one that gives vectors ranks by them too."""
+    able = {*file.capabilities, *(["rerank"] if "embedding" in file.capabilities else [])}
+    return [name for name in MODEL_CAPABILITIES if name in able]
 
 
 def write_model_info(file: ModelFile, context: int, *, verbose: bool) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class ChatCompletion(Completion):
 
 class TextLikelihoods(TypedDict):
     tokens: list[str]
-    token_logprobs: list[float]
+    token_logprobs: list[float | None]
     top_logprobs: list[dict[str, float] | None]
     text_offset: list[int]
 

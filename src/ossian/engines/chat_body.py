@@ -52,8 +52,9 @@ def refuse_unserved(request: ChatRequest, tools: Sequence[Tool]) -> None:
     for name, asked in (("format", request.format), ("logprobs", request.top_logprobs)):
         if tools and asked is not None:
             raise BadRequest(
-                f"{name} does not go together with tools for this model: llama.cpp would leave out one of them.",
-                'Ask without tools, or with tool_choice "none".',
+                f'{name} does not go together with tools for "{request.model}": llama.cpp would leave out one of them.',
+                f"Let it call tools in a request without {name}, put the results into messages, and then ask for it "
+                'in a request with tool_choice "none", or without tools.',
             )
     for tool in tools:
         check_tool(tool)

@@ -6,6 +6,7 @@ echoes.
 
 import asyncio
 import itertools
+import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from ossian.chat import (
     Done,
     Event,
     Events,
+    Logprob,
     Message,
     ModelInfo,
     Text,
@@ -91,6 +93,8 @@ class FakeModel:
 
     async def complete(self, request: CompletionRequest) -> Events:
         prompt = request.prompt if isinstance(request.prompt, str) else await self.detokenize(request.prompt)
+        if request.echo:
+            yield Text(prompt, tuple(Logprob(letter, -1.0 if at else math.nan) for at, letter in enumerate(prompt)))
         async for event in self._recite((Text(f"You said: {prompt}"),), len(words(prompt))):
             yield event
 

@@ -22,7 +22,7 @@ from ossian.harmony.render import (
     Prompt,
     Special,
     Written,
-    open_final,
+    end_thought,
     opening,
     render_opening,
     render_past,
@@ -94,22 +94,26 @@ class LocalModel(RawModel):
         return len((await self._lay_out(request)).tokens)
 
     async def chat(self, request: ChatRequest) -> Events:
-        """Answer in harmony. We open the final channel where the model forgot it."""
+        """Answer in harmony. Where the model forgot the final channel, or thinks in circles, we open it."""
         asked = await self._lay_out(request)
         parser = Parser.after(asked.prompt, request.tools, new_call_id)
-        answer = Answer(request, parser, Meter(len(asked.tokens)), self._names)
-        async with aclosing(self._write(asked, answer)) as events:
+        answer = Answer(request, parser, Meter(len(asked.tokens)), self._names, self._runner.tokenize)
+        grammar = answer_grammar(request, opening(asked.prompt))
+        async with aclosing(self._write(asked.tokens, grammar, answer)) as events:
             async for event in events:
                 yield event
-        written = await self._find_written(asked, answer)
-        if answer.wants_final:
-            prompt = open_final(asked.prompt, answer.thinking)
+        if answer.wants_more:
+            prompt = end_thought(asked.prompt, answer.thinking, answer.goes_on_in)
             asked = Asked(prompt, [*self._before(request), *await self._tokens(prompt)], asked.past)
-            answer.parser = Parser.after(prompt, request.tools, new_call_id)
-            async with aclosing(self._write(asked, answer)) as events:
+            answer.meter.limit = len(asked.tokens) >= self._runner.context
+        if answer.wants_more and not answer.meter.limit:
+            grammar = answer_grammar(replace(request, think=False), opening(asked.prompt))
+            answer.begin_again(Parser.after(asked.prompt, request.tools, new_call_id))
+            async with aclosing(self._write(asked.tokens, grammar, answer)) as events:
                 async for event in events:
                     yield event
-        yield replace(await self._done(request, answer.meter, answer.stop), written=written)
+        done = await self._done(request, answer.meter, answer.stop)
+        yield replace(done, written=await self._find_written(asked, answer))
 
     async def _open_gap(self, request: CompletionRequest) -> Opening:
         prefix = request.prompt if isinstance(request.prompt, str) else await self.detokenize(request.prompt)
@@ -143,16 +147,17 @@ class LocalModel(RawModel):
             heard = await self._tokens(answer.spell_heard())
         return (*asked.tokens[asked.past :], *heard, self._ids[CALL])
 
-    async def _write(self, asked: Asked, answer: Answer) -> AsyncGenerator[Event, None]:
-        """One completion as events, bound by the grammar of what was asked."""
-        grammar = answer_grammar(answer.request, opening(asked.prompt))
-        async with aclosing(self._steps(asked.tokens, answer.request, answer.meter, grammar)) as pieces:
+    async def _write(self, tokens: list[int], grammar: str, answer: Answer) -> AsyncGenerator[Event, None]:
+        """One completion as events, bound by a grammar."""
+        async with aclosing(self._steps(tokens, answer.request, answer.meter, grammar)) as pieces:
             async for piece in pieces:
+                if not await answer.has_room_for(piece):
+                    break
                 for event in answer.take(piece):
                     yield event
-                if answer.stopped:
+                if answer.stopped or answer.has_thought_enough:
                     break
-        for event in answer.finish():
+        for event in (*await answer.end_in_time(), *answer.finish()):
             yield event
 
     def _before(self, request: ChatRequest) -> list[int]:

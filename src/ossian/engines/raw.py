@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from ossian.chat import ChatRequest, CompletionRequest, Done, Events, ModelInfo, Sampling, Text
+from ossian.engines.finish import Finish
 from ossian.engines.hearing import Likely, trim
 from ossian.engines.memory import physical_cores, spare_memory
 from ossian.engines.meter import Meter
 from ossian.engines.runner import Runner, RunnerSpec
 from ossian.engines.steps import Piece, Timings
 from ossian.engines.stops import LoopGuard, StopCutter
+from ossian.engines.weigh import weigh
 from ossian.errors import ContextTooLong, NotSupported
 from ossian.harmony.grammar import text_grammar
 from ossian.settings import Settings
@@ -116,17 +118,23 @@ class RawModel:
         """Continue raw text, in which the model's special tokens are read as what they are; or fill a gap in code."""
         opened = await (self._open_gap(request) if request.suffix else self._open_text(request))
         grammar = "" if request.format is None else text_grammar(request.format)
+        if request.echo:
+            yield await self._read_aloud(request, opened.tokens)
         meter, cutter, likely = Meter(len(opened.tokens)), StopCutter(request.stop), Likely()
+        finish = Finish(grammar, meter, self._runner.tokenize) if grammar else None
         async with aclosing(self._steps(opened.tokens, request, meter, grammar)) as pieces:
             async for piece in pieces:
                 if piece.token in opened.ends:
+                    break
+                if finish and not await finish.lets_through(piece.text):
                     break
                 likely.take(piece)
                 if shown := cutter.feed(opened.cutter.feed(piece.text)):
                     yield Text(shown, likely.give())
                 if cutter.stopped or opened.cutter.ended:
                     break
-        if held := cutter.feed(opened.cutter.finish()) + cutter.finish():
+        rest = await finish.write_end() if finish and not cutter.stopped else ""
+        if held := cutter.feed(opened.cutter.finish() + rest) + cutter.finish():
             yield Text(held, likely.give())
         yield await self._done(request, meter, cutter.met)
 
@@ -139,6 +147,13 @@ class RawModel:
         if isinstance(prompt, str):
             prompt = tuple(await self._runner.tokenize(prompt, special=True, whole=not request.past))
         return Opening([*request.past, *prompt], NoCutter())
+
+    async def _read_aloud(self, request: CompletionRequest, tokens: list[int]) -> Text:
+        """The prompt with the log-probabilities of its tokens, without what the model itself wants at the beginning."""
+        text = request.prompt
+        begun = len(await self._runner.tokenize("", whole=True)) if isinstance(text, str) else 0
+        likely = await weigh(self._runner, tokens, begun, request.top_logprobs or 0)
+        return Text(text if isinstance(text, str) else await self.detokenize(text), likely)
 
     async def _open_gap(self, request: CompletionRequest) -> Opening:
         """What is to be filled in between the prompt and its suffix."""
@@ -155,9 +170,9 @@ class RawModel:
         fields: dict[str, Any] = {"grammar": grammar} if grammar else {}
         if request.top_logprobs is not None:
             fields["n_probs"] = max(1, request.top_logprobs)
-        latest = request.writing_seconds if isinstance(request, CompletionRequest) else None
-        meter.begin(tokens)
-        timings, cut, guard = None, False, LoopGuard()
+        before, latest = meter.written, request.writing_seconds if isinstance(request, CompletionRequest) else None
+        meter.begin(tokens, bound)
+        timings, late, guard = None, False, LoopGuard()
         try:
             async with aclosing(self._runner.complete(tokens, bound, self._fill(request.sampling), **fields)) as steps:
                 async for step in steps:
@@ -167,10 +182,12 @@ class RawModel:
                         meter.piece(step)
                         yield trim(step, request.top_logprobs)
                         late = latest is not None and "\n" in step.text and meter.writing_seconds > latest
-                        if cut := guard.is_loop(step.token) or late:
+                        if guard.is_loop(step.token) or late:
                             break
         finally:
-            meter.end(timings, limit=cut)
+            meter.end(timings, loop=guard.repeated, limit=late)
+            if bound == 0:
+                meter.settle(before, limit=True)
 
     def _fill(self, sampling: Sampling) -> Sampling:
         """How tokens are drawn, with what is usual where nothing is asked."""

@@ -25,7 +25,7 @@ import psutil
 from ossian.chat import Sampling
 from ossian.engines.child import NOT_FOR_US, child_environment
 from ossian.engines.slots import SlotFiles, open_slots
-from ossian.engines.steps import Piece, Timings, read_last_words, read_line, read_refusal, read_step
+from ossian.engines.steps import Piece, Timings, read_last_words, read_line, read_lines, read_refusal, read_step
 from ossian.errors import ModelFailed
 from ossian.store.cache_folder import CacheFolder
 
@@ -197,7 +197,6 @@ class Runner:
             "n_predict": max_tokens,
             **STREAMED,
             "return_tokens": True,
-            "timings_per_token": True,
             **sampling_fields(sampling),
             **fields,
         }
@@ -227,7 +226,7 @@ class Runner:
             async with self._client.stream("POST", path, json=body) as response:
                 if response.status_code != 200:
                     raise read_refusal(await response.aread())
-                async for line in response.aiter_lines():
+                async for line in read_lines(response.aiter_bytes()):
                     if data := read_line(line):
                         yield data
                 raise httpx2.RemoteProtocolError("the stream ended early")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,12 @@ LOG_TAIL_CHARACTERS = 4_000
 LAST_WORDS = "exiting due to model loading error"
 # llama.cpp begins a line with the time, a letter for its level and the function: "0.00.007.996 E srv init: …"
 LOG_PREFIX = re.compile(r"^[\d.]+ [A-Z] (?:[\w ]+: )?")
+UNREADABLE = re.compile(r"does not match the expected|[Ff]ailed to parse input")
 NO_PARSER = "Unable to generate parser for this template. Automatic parser generation failed: "
+
+
+class Unreadable(ModelFailed):
+    """llama.cpp's parser of thinking and calls could not make sense of what the model wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +52,34 @@ class Timings:
     kept_tokens: int = 0
 
 
+async def read_lines(stream: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """Lines, each ending with a line feed; httpx ends them at U+2028 too, which a text may hold."""
+    rest = b""
+    async for data in stream:
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield line.decode()
+    yield rest.decode()
+
+
 def read_line(line: str) -> dict[str, Any] | None:
     """What one line of an event stream says; blank lines and the mark of its end are None. Raises what it refuses."""
     kind, _, text = line.partition(": ")
     if kind == "error":
-        raise read_refusal(text.encode())
+        raise read_failure(text)
     if kind != "data" or not text.startswith("{"):
         return None
     data: dict[str, Any] = json.loads(text)
     if "error" in data:
-        raise read_refusal(text.encode())
+        raise read_failure(text)
     return data
+
+
+def read_failure(body: str) -> ModelFailed:
+    """What went wrong in the middle of an answer."""
+    reason = read_error(body.encode())
+    kind = Unreadable if UNREADABLE.search(reason) else ModelFailed
+    return kind(f"the engine failed: {reason}.")
 
 
 def read_step(step: dict[str, Any]) -> Piece | Timings | None:
@@ -67,7 +90,7 @@ def read_step(step: dict[str, Any]) -> Piece | Timings | None:
         return None
     likely = tuple(read_logprob(entry) for entry in step.get("completion_probabilities", ()))
     token = step["tokens"][-1] if step["tokens"] else -1
-    return Piece(token, step["content"], likely, step.get("timings", {}).get("predicted_n", 0))
+    return Piece(token, step["content"], likely, step.get("tokens_predicted", 0))
 
 
 def read_logprob(entry: dict[str, Any]) -> Logprob:
@@ -128,4 +151,4 @@ def read_last_words(log: str) -> str:
     ]
     reasons = [line for line in reasons if LAST_WORDS not in line] or reasons
     plain = LOG_PREFIX.sub("", reasons[-1].strip()) if reasons else ""
-    return re.sub(r"(/[\w.+-]+)+/", "", plain).rstrip(".")
+    return re.sub(r"(/[\w.+-]+)+/", "", plain).removeprefix("error: ").rstrip(".")

@@ -1,8 +1,11 @@
 """Where an answer ends before the model ends it: at a stop string, or in a loop. Knows only texts and token ids."""
 
+from collections import deque
 from collections.abc import Hashable, Sequence
 
 MOST_REPEATS = 128  # Ollama ends an answer after 30, which a row of zeros in base64 or of dashes reaches
+LONGEST_PERIOD = 64  # tokens of what is said again: two sentences, or the row of a table
+LOOP_TOKENS = 1_024  # tokens that say nothing new; "write this line a hundred times" takes some 700, and is no loop
 
 
 class StopCutter:
@@ -51,22 +54,31 @@ class StopCutter:
 
 
 class LoopGuard:
-    """Notices a model that says one token again and again, as small or damaged ones do, and never comes to an end.
+    """Notices a model that says the same again and again, as small or damaged ones do, and never comes to an end.
 
-    A token is told by its id or by its text.
+    A token is told by its id or by its text. What counts, or changes anything else as it goes on, is no loop.
 
-    >>> guard = LoopGuard(most=3)
-    >>> [guard.is_loop(token) for token in (7, 7, 7, 7)]
-    [False, False, False, True]
+    >>> guard = LoopGuard(most=3, span=8)
+    >>> [guard.is_loop(token) for token in (7, 7, 7, 7)], guard.repeated
+    ([False, False, False, True], 3)
     """
 
-    def __init__(self, most: int = MOST_REPEATS) -> None:
-        self._most = most
-        self._last: Hashable = None
-        self._times = 0
+    def __init__(self, most: int = MOST_REPEATS, span: int = LOOP_TOKENS) -> None:
+        self._most, self._span = most, span
+        self._lately: deque[Hashable] = deque((object() for _ in range(LONGEST_PERIOD)), LONGEST_PERIOD)
+        self._repeats = [0] * LONGEST_PERIOD
+        """For each period: how many tokens in a row were what had been said so long before."""
+        self.repeated = 0
+        """How many tokens at the end of a loop only said again what stands before them; 0 where there is none."""
 
     def is_loop(self, token: Hashable) -> bool:
-        """Take the next token; true when it has come more often in a row than anybody means it to."""
-        self._times = self._times + 1 if token == self._last else 1
-        self._last = token
-        return self._times > self._most
+        """Take the next token; true when the same has come more often than anybody means it to."""
+        pairs = zip(self._repeats, self._lately, strict=True)
+        self._repeats = [times + 1 if before == token else 0 for times, before in pairs]
+        self._lately.appendleft(token)
+        if self._repeats[0] >= self._most:
+            self.repeated = self._repeats[0]
+        else:
+            looping = (times for period, times in enumerate(self._repeats, 1) if times >= self._span - period)
+            self.repeated = next(looping, 0)
+        return self.repeated > 0

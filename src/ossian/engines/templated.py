@@ -1,17 +1,23 @@
 """Any other GGUF that converses, through llama.cpp's own chat endpoint and the template in its file."""
 
+import logging
 from contextlib import aclosing
 from typing import Any
 
 from ossian.chat import ChatRequest, CompletionRequest, Events
 from ossian.engines.chat_body import write_body
 from ossian.engines.chat_stream import ChatStream
+from ossian.engines.finish import Finish
 from ossian.engines.raw import NoCutter, Opening, RawModel, spec_of
 from ossian.engines.runner import Runner
+from ossian.engines.steps import Unreadable
 from ossian.engines.thought_grammar import Thought, find_tags, format_grammar
 from ossian.errors import NotSupported
+from ossian.harmony.grammar import text_grammar
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
+
+LOG = logging.getLogger(__name__)
 
 
 async def start_templated(file: ModelFile, context: int, settings: Settings) -> "TemplatedModel":
@@ -29,15 +35,51 @@ class TemplatedModel(RawModel):
     async def chat(self, request: ChatRequest) -> Events:
         """Answer by the template. Thinking, calls and formats are what llama.cpp knows of them."""
         body = await self._body(request)
-        stream = ChatStream(request)
+        stream = ChatStream(request, self._runner.context)
+        try:
+            async with aclosing(self._converse(request, body, stream)) as events:
+                async for event in events:
+                    yield event
+        except Unreadable as error:
+            LOG.warning("%s: %s", request.model, error)
+            async with aclosing(self._speak_plainly(request, body, stream)) as events:
+                async for event in events:
+                    yield event
+
+    async def _converse(self, request: ChatRequest, body: dict[str, Any], stream: ChatStream) -> Events:
+        format = request.format
+        finish = None if format is None else Finish(text_grammar(format), stream.meter, self._runner.tokenize)
         async with aclosing(self._runner.chat(body)) as chunks:
             async for chunk in chunks:
+                said = stream.measure(chunk)
+                if finish and said and not await finish.lets_through(said):
+                    break
                 for event in stream.take(chunk):
                     yield event
                 if stream.stopped:
                     break
-        for event in stream.finish():
+        for event in stream.finish(await finish.write_end() if finish else ""):
             yield event
+
+    async def _speak_plainly(self, request: ChatRequest, body: dict[str, Any], stream: ChatStream) -> Events:
+        """What is left to do where llama.cpp cannot read its model: end here, or ask anew for the words as they are."""
+        if stream.has_spoken:
+            stream.meter.limit = True
+            for event in stream.finish():
+                yield event
+            return
+        plain = CompletionRequest(
+            request.model,
+            await self._runner.apply_template(body),
+            max_tokens=request.max_tokens,
+            stop=request.stop,
+            sampling=request.sampling,
+            format=request.format,
+            top_logprobs=request.top_logprobs,
+        )
+        async with aclosing(self.complete(plain)) as events:
+            async for event in events:
+                yield event
 
     async def count(self, request: ChatRequest) -> int:
         prompt = await self._runner.apply_template(await self._body(request))

@@ -92,6 +92,14 @@ def write_final(request: ChatRequest, rules: dict[str, str]) -> str:
     return sequence(CHANNEL, '"final"', optional(f'" "? {CONSTRAIN} "json"'), MESSAGE, "final-text")
 
 
+def call_grammar(request: ChatRequest, name: str) -> str:
+    """The grammar of the bare arguments of an offered tool."""
+    tool = next(tool for tool in request.tools if tool.name == name)
+    rules = SchemaRules(strict=tool.strict)
+    rules.add("arguments", dict(tool.parameters) or JSON_SCHEMA)
+    return write_grammar("arguments", rules.rules.items())
+
+
 def text_grammar(format: object) -> str:
     """The grammar of a bare text in a format, for raw completions."""
     rules = SchemaRules()

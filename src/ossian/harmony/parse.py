@@ -70,6 +70,11 @@ class Parser:
         return self._message.recipient if self._message else ""
 
     @property
+    def called(self) -> str:
+        """The tool that is being called, by the client's name."""
+        return self._client_name(self.recipient)
+
+    @property
     def in_final(self) -> bool:
         """The final answer is being written: now a format binds."""
         return self.channel == "final" and not self.recipient

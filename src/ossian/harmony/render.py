@@ -91,20 +91,20 @@ def opening(prompt: Prompt) -> Opening:
     return "final" if prompt[last - 1] == "final" else "analysis"
 
 
-def open_final(prompt: Prompt, thinking: str) -> Prompt:
-    """The prompt again, after the thinking that was written behind it, and now the final channel is open."""
+def end_thought(prompt: Prompt, thinking: str, where: Opening = "final") -> Prompt:
+    """The prompt again, after the thinking that was written behind it, and the final channel or a header is open."""
     header = (Special(START), "assistant")
-    into_final = (Special(CHANNEL), "final", Special(MESSAGE))
+    opened = (Special(CHANNEL), "final", Special(MESSAGE)) if where == "final" else ()
     match opening(prompt):
         case "final":
             return prompt
         case "analysis":
-            return (*prompt, *filter(None, [thinking]), Special(END), *header, *into_final)
+            return (*prompt, *filter(None, [thinking]), Special(END), *header, *opened)
         case "header" if thinking:
             thought = (Special(CHANNEL), "analysis", Special(MESSAGE), thinking, Special(END))
-            return (*prompt, *thought, *header, *into_final)
+            return (*prompt, *thought, *header, *opened)
         case "header":
-            return (*prompt, *into_final)
+            return (*prompt, *opened)
 
 
 def find_prefill(request: ChatRequest) -> Message | None:

@@ -216,6 +216,8 @@ class Writer:
     def _write_object(self, schema: Schema, at: str) -> str:
         properties = schema.get("properties") or {}
         required = [name for name in schema.get("required") or () if isinstance(name, str)]
+        if schema.get("additionalProperties") is False and not set(required) <= set(properties):
+            self._refuse("required", at, "additionalProperties forbids what it names")
         named = {**properties, **{name: True for name in required if name not in properties}}
         if not named:
             return self._write_map(schema.get("additionalProperties", True), at)
