@@ -54,6 +54,8 @@ class Meter:
             self._first = time.monotonic()
         written = max(self._pieces + 1, piece.written)
         self._latest, self._pieces = written - self._pieces, written
+        if self._completions == 0:
+            self._cached = piece.cached
 
     def thought(self) -> None:
         """The latest piece was thinking."""

@@ -25,7 +25,16 @@ import psutil
 from ossian.chat import Sampling
 from ossian.engines.child import NOT_FOR_US, child_environment
 from ossian.engines.slots import SlotFiles, open_slots
-from ossian.engines.steps import Piece, Timings, read_last_words, read_line, read_lines, read_refusal, read_step
+from ossian.engines.steps import (
+    Piece,
+    Timings,
+    read_cached,
+    read_last_words,
+    read_line,
+    read_lines,
+    read_refusal,
+    read_step,
+)
 from ossian.errors import ModelFailed
 from ossian.store.cache_folder import CacheFolder
 
@@ -200,9 +209,11 @@ class Runner:
             **sampling_fields(sampling),
             **fields,
         }
+        cached = 0
         async with aclosing(self._stream("/completion", body)) as lines:
             async for line in lines:
-                if step := read_step(line):
+                cached = read_cached(line, cached)
+                if step := read_step(line, cached):
                     yield step
                     if isinstance(step, Timings):
                         return

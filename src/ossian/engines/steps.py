@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ossian.chat import Logprob
@@ -27,12 +27,14 @@ class Piece:
     """One step of a completion: a token's id, the text that became readable with it, and how likely it was.
 
     A character can take several tokens, of which only the last has a piece; `written` counts all up to here or is 0.
+    `cached` of the prompt's tokens were known before.
     """
 
     token: int
     text: str
     logprobs: tuple[Logprob, ...] = ()
     written: int = 0
+    cached: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +84,20 @@ def read_failure(body: str) -> ModelFailed:
     return kind(f"the engine failed: {reason}.")
 
 
-def read_step(step: dict[str, Any]) -> Piece | Timings | None:
-    """Read one step of a completion; progress reports are None."""
+def read_step(step: dict[str, Any], cached: int = 0) -> Piece | Timings | None:
+    """Read one step of a completion of whose prompt so many tokens were known; progress reports are None."""
     if step["stop"]:
         return read_timings(step["timings"], limit=step.get("stop_type") == "limit")
     if "prompt_progress" in step or not (step["tokens"] or step["content"]):
         return None
     likely = tuple(read_logprob(entry) for entry in step.get("completion_probabilities", ()))
     token = step["tokens"][-1] if step["tokens"] else -1
-    return Piece(token, step["content"], likely, step.get("tokens_predicted", 0))
+    return Piece(token, step["content"], likely, step.get("tokens_predicted", 0), cached)
+
+
+def read_cached(step: dict[str, Any], before: int) -> int:
+    """How many of a prompt's tokens were known, as a progress report says; other steps change nothing."""
+    return int(step.get("prompt_progress", {}).get("cache", before))
 
 
 def read_logprob(entry: dict[str, Any]) -> Logprob:
