@@ -140,6 +140,12 @@ class SqliteShelf:
             rows = {place: file.execute(PLACED, (place,)).fetchone() for place in places}
         return {place: Placed(*row) for place, row in rows.items() if row}
 
+    def texts_of(self, chunks: Iterable[int]) -> dict[int, str]:
+        """The texts of those chunks that are there."""
+        with self._file.reading() as file:
+            query = "SELECT number, text FROM chunks WHERE number = ?"
+            return dict(row for chunk in chunks for row in file.execute(query, (chunk,)))
+
     def pending(self, embedder: str, count: int, collection: str = "", after: int = 0) -> dict[int, str]:
         """The next chunks behind `after` without a vector of this embedder, with their texts; empty at the end."""
         with self._file.reading() as file:
