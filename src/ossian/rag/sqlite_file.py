@@ -74,13 +74,12 @@ def words_table(collection: int) -> str:
 
 
 class SqliteFile:
-    """Connections to one file: one to write with, by turns, and one to read with in each thread."""
+    """Connections to one file: one to write with, by turns, and as many to read with as read at the same time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._local = threading.local()
         self._turn = threading.Lock()
-        self._every: list[sqlite3.Connection] = []
+        self._idle: list[sqlite3.Connection] = []
         with self._failures():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
@@ -103,26 +102,24 @@ class SqliteFile:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The file as it is at this moment, until the end."""
         with self._failures():
-            connection = getattr(self._local, "connection", None)
-            if connection is None:
-                connection = self._local.connection = self._connect()
-            if connection.in_transaction:
-                yield connection
-                return
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._connect()
             connection.execute("BEGIN")
             try:
                 yield connection
             finally:
                 connection.execute("ROLLBACK")
+                self._idle.append(connection)
 
     def close(self) -> None:
         """Close every connection; nobody may be using one."""
-        for connection in self._every:
+        for connection in (self._writer, *self._idle):
             connection.close()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
-        self._every.append(connection)
         connection.execute(f"PRAGMA cache_size = -{CACHE_KILOBYTES}")
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection

@@ -20,6 +20,7 @@ WHERE embedder = :embedder AND EXISTS ({INSIDE})
 LOAD_ONE = f"{LOAD} AND chunks.number = :chunk"
 CHANGED = "SELECT DISTINCT chunk FROM changes WHERE collection = ? AND number > ?"
 NEVER = -1
+ROWS_AT_ONCE = 20_000
 
 Cosines = dict[int, float]
 
@@ -88,8 +89,15 @@ def bring_up_to_date(file: sqlite3.Connection, place: Whose, held: Held) -> None
 
 def load(file: sqlite3.Connection, place: Whose) -> Vectors | None:
     """All vectors of a collection; None when there is not one."""
-    rows = file.execute(LOAD, asdict(place)).fetchall()
-    return Vectors(*unpack(rows)) if rows else None
+    rows = file.execute(LOAD, asdict(place))
+    parts = []
+    while some := rows.fetchmany(ROWS_AT_ONCE):
+        parts.append(unpack(some))
+    width = parts[0][1].shape[1] if parts else 0
+    alike = [part for part in parts if part[1].shape[1] == width]
+    if not alike:
+        return None
+    return Vectors(numpy.concatenate([keys for keys, _ in alike]), numpy.concatenate([halves for _, halves in alike]))
 
 
 def apply_changes(file: sqlite3.Connection, place: Whose, vectors: Vectors, seen: int) -> None:
@@ -105,4 +113,4 @@ def unpack(rows: Sequence[tuple[int, bytes]]) -> tuple[Keys, Halves]:
     width = len(rows[0][1]) if rows else 0
     rows = [row for row in rows if len(row[1]) == width]
     halves = numpy.frombuffer(b"".join(vector for _, vector in rows), "<f2").reshape(len(rows), width // 2)
-    return numpy.array([key for key, _ in rows], numpy.int64), halves.astype(numpy.float16)
+    return numpy.array([key for key, _ in rows], numpy.int64), halves

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy
@@ -30,6 +30,7 @@ INSERT INTO places (file, position, chunk, first_line, last_line, page, context,
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 FORGET_WORDS = "INSERT INTO {words} ({words}, rowid, text, context) VALUES ('delete', ?, ?, ?)"
+PUT_WORDS = "INSERT INTO {words} (rowid, text, context) VALUES (?, ?, ?)"
 OLD_PLACES = """
 SELECT places.number, chunk, text, context, symbols FROM places JOIN chunks ON chunks.number = chunk WHERE file = ?
 """
@@ -62,22 +63,40 @@ def find_collection(file: sqlite3.Connection, name: str) -> int:
     return number
 
 
-def put_file(file: sqlite3.Connection, collection: int, reading: Reading, words: Sequence[Words]) -> None:
+@dataclass(frozen=True, slots=True)
+class WordChanges:
+    """What goes out of the index of words and what comes in, by place.
+
+    They are written when all else is: SQLite's index otherwise writes a piece of itself before every other statement.
+    """
+
+    gone: list[tuple[int, str, str]] = field(default_factory=list)
+    new: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def write(self, file: sqlite3.Connection, collection: int) -> None:
+        words = words_table(collection)
+        file.executemany(FORGET_WORDS.format(words=words), self.gone)
+        file.executemany(PUT_WORDS.format(words=words), self.new)
+
+
+def put_file(
+    file: sqlite3.Connection, collection: int, reading: Reading, words: Sequence[Words], changes: WordChanges
+) -> None:
     """Put a file in, in the place of what was known of its path; what it still holds keeps number and vector."""
     about = (reading.path, reading.size, reading.modified, reading.digest, reading.kind, reading.skipped)
     (number,) = file.execute(PUT_FILE, (collection, *about)).fetchone()
     old = file.execute(OLD_PLACES, (number,)).fetchall()
-    chunks = {
-        put_chunk(file, collection, number, position, chunk, each)
-        for position, (chunk, each) in enumerate(zip(reading.chunks, words, strict=True))
-    }
-    drop_places(file, collection, old)
-    note_changes(file, collection, chunks ^ {chunk for _, chunk, *_ in old})
-    drop_unused(file, {chunk for _, chunk, *_ in old} - chunks)
+    known = {chunk for _, chunk, *_ in old}
+    placed = [put_chunk(file, collection, number, position, chunk) for position, chunk in enumerate(reading.chunks)]
+    changes.new.extend((place, *each) for (place, _), each in zip(placed, words, strict=True))
+    drop_places(file, collection, old, changes)
+    chunks = {chunk for _, chunk in placed}
+    note_changes(file, collection, chunks ^ known)
+    drop_unused(file, known - chunks)
 
 
-def put_chunk(file: sqlite3.Connection, collection: int, number: int, position: int, chunk: Chunk, words: Words) -> int:
-    """Put a chunk at its place in a file; the chunk's number."""
+def put_chunk(file: sqlite3.Connection, collection: int, number: int, position: int, chunk: Chunk) -> tuple[int, int]:
+    """Put a chunk at its place in a file; the numbers of both."""
     digest = digest_of(chunk.text)
     row = file.execute("SELECT number FROM chunks WHERE digest = ?", (digest,)).fetchone()
     if row is None:
@@ -86,30 +105,31 @@ def put_chunk(file: sqlite3.Connection, collection: int, number: int, position: 
     lines = (chunk.first_line, chunk.last_line, chunk.page)
     symbols = "\n".join(chunk.symbols)
     place = file.execute(PUT_PLACE, (number, position, row[0], *lines, chunk.context, symbols)).lastrowid
-    table = words_table(collection)
-    file.execute(f"INSERT INTO {table} (rowid, text, context) VALUES (?, ?, ?)", (place, *words))
-    rows = [(collection, symbol, place) for symbol in symbol_rows(symbols)]
-    file.executemany("INSERT INTO symbols VALUES (?, ?, ?)", rows)
-    return int(row[0])
+    assert place is not None
+    for symbol in symbol_rows(symbols):
+        file.execute("INSERT INTO symbols VALUES (?, ?, ?)", (collection, symbol, place))
+    return place, int(row[0])
 
 
-def drop_file(file: sqlite3.Connection, collection: int, path: str) -> bool:
+def drop_file(file: sqlite3.Connection, collection: int, path: str, changes: WordChanges) -> bool:
     """Take a file out; whether there was one."""
     query = "DELETE FROM files WHERE collection = ? AND path = ? RETURNING number"
     row = file.execute(query, (collection, path)).fetchone()
     if row is None:
         return False
     old = file.execute(OLD_PLACES, row).fetchall()
-    drop_places(file, collection, old)
-    note_changes(file, collection, {chunk for _, chunk, *_ in old})
-    drop_unused(file, {chunk for _, chunk, *_ in old})
+    chunks = {chunk for _, chunk, *_ in old}
+    drop_places(file, collection, old, changes)
+    note_changes(file, collection, chunks)
+    drop_unused(file, chunks)
     return True
 
 
-def drop_places(file: sqlite3.Connection, collection: int, old: Sequence[tuple[int, int, str, str, str]]) -> None:
-    forget = FORGET_WORDS.format(words=words_table(collection))
+def drop_places(
+    file: sqlite3.Connection, collection: int, old: Sequence[tuple[int, int, str, str, str]], changes: WordChanges
+) -> None:
     for place, _, text, context, symbols in old:
-        file.execute(forget, (place, *index_words(text, context, symbols)))
+        changes.gone.append((place, *index_words(text, context, symbols)))
         rows = [(collection, symbol, place) for symbol in symbol_rows(symbols)]
         file.executemany("DELETE FROM symbols WHERE collection = ? AND symbol = ? AND place = ?", rows)
     file.executemany("DELETE FROM places WHERE number = ?", [(place,) for place, *_ in old])
@@ -152,8 +172,8 @@ def words_of(chunk: Chunk) -> Words:
 
 
 def symbol_rows(symbols: str) -> set[str]:
-    """What lines of names are looked up by: `Shelf.keep` as `keep` too, in small letters."""
-    names = symbols.lower().split("\n")
+    """What lines of names are looked up by: in small letters, and `keep` for `Shelf.keep`."""
+    names = symbols.lower().split("\n") if symbols else []
     return {part for name in names for part in (name, *name.rsplit(".", 1)[1:]) if part}
 
 

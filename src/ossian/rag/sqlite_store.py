@@ -8,6 +8,7 @@ from ossian.rag.sqlite_file import SqliteFile, create_words, words_table
 from ossian.rag.sqlite_meaning import Meanings, Whose
 from ossian.rag.sqlite_rows import (
     TRIM_CHANGES,
+    WordChanges,
     drop_collection,
     drop_file,
     find_collection,
@@ -76,8 +77,10 @@ class SqliteShelf:
         with self._file.writing() as file:
             number = find_or_make(file, "collections", collection)
             create_words(file, number)
+            changes = WordChanges()
             for reading, words in zip(readings, spread_out, strict=True):
-                put_file(file, number, reading, words)
+                put_file(file, number, reading, words, changes)
+            changes.write(file, number)
 
     def forget(self, collection: str, paths: Iterable[str] | None = None) -> int:
         """Take files out of a collection, or the collection away; tell how many files went."""
@@ -85,7 +88,10 @@ class SqliteShelf:
             number = find_collection(file, collection)
             if paths is None:
                 return drop_collection(file, number)
-            return sum(drop_file(file, number, path) for path in paths)
+            changes = WordChanges()
+            gone = sum(drop_file(file, number, path, changes) for path in paths)
+            changes.write(file, number)
+            return gone
 
     def collections(self) -> tuple[Collection, ...]:
         query = "SELECT name, count(DISTINCT files.number), count(places.number) FROM collections "

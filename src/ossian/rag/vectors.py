@@ -27,10 +27,9 @@ STALE_SHARE = 0.2  # of vectors that came or went since the lists were made
 class Exact:
     """Vectors in one growing matrix, all looked at."""
 
-    def __init__(self, width: int) -> None:
-        self._rows: Floats = numpy.empty((FIRST_ROWS, width), numpy.float32)
-        self._keys: Keys = numpy.empty(FIRST_ROWS, numpy.int64)
-        self._row_of: dict[int, int] = {}
+    def __init__(self, keys: Keys, rows: Floats) -> None:
+        self._rows, self._keys = rows, keys
+        self._row_of: dict[int, int] = {key: row for row, key in enumerate(keys.tolist())}
 
     def __len__(self) -> int:
         return len(self._row_of)
@@ -71,7 +70,7 @@ class Exact:
 
     def _grow(self, count: int) -> None:
         if count > len(self._rows):
-            size = max(count, 2 * len(self._rows))
+            size = max(count, FIRST_ROWS, 2 * len(self._rows))
             self._rows, self._keys = stretched(self._rows, size), stretched(self._keys, size)
 
 
@@ -132,9 +131,8 @@ class Vectors:
 
     def __init__(self, keys: Keys, rows: Halves, *, in_lists: bool = False) -> None:
         self._lists = Lists(keys, rows) if in_lists else None
-        self._recent = Exact(rows.shape[1])
-        if self._lists is None:
-            self._recent.add(keys.tolist(), rows.astype(numpy.float32))
+        beside = 0 if in_lists else len(rows)
+        self._recent = Exact(keys[:beside].copy(), rows[:beside].astype(numpy.float32))
 
     def __len__(self) -> int:
         return len(self._recent) + (len(self._lists) if self._lists else 0)

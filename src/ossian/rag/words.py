@@ -29,11 +29,13 @@ def spread(text: str) -> str:
     >>> spread("def runTarget(max_count)")
     'def runTarget(max_count) run Target maxcount'
     """
-    kept = LONG.sub(" ", text)
-    parts = [part for name in NAME.findall(kept) if not name.islower() or "_" in name for part in split_name(name)]
-    if not kept.isascii():
-        parts += two_signs_at_a_time(kept)
-    return f"{kept} {' '.join(parts)}" if parts else kept
+    names = NAME.findall(text)
+    if len(max(names, key=len, default="")) > LONGEST_WORD:
+        return spread(LONG.sub(" ", text))
+    parts = [part for name in names if not name.islower() or "_" in name for part in split_name(name)]
+    if not text.isascii():
+        parts += two_signs_at_a_time(text)
+    return f"{text} {' '.join(parts)}" if parts else text
 
 
 @lru_cache(REMEMBERED_NAMES)
