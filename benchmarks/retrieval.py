@@ -106,7 +106,8 @@ def by_meaning(ranked: Sequence[Ranked]) -> list[Ranked]:
     return sorted(ranked, key=lambda each: -cosine(each.candidate))
 
 
-async def run(folder: Path, vectors: KeptVectors) -> dict[str, Any]:
+async def run(folder: Path, vectors: KeptVectors, strange: Sequence[str]) -> tuple[dict[str, Any], dict[str, float]]:
+    """The figures of each way of searching; and, with meaning and without, how many questions are said to fit."""
     files, ids = read_files(read_lines(folder / "corpus.jsonl"))
     right = read_right(folder / "qrels.tsv")
     questions = [row for row in read_lines(folder / "queries.jsonl") if right[row["_id"]]]
@@ -128,7 +129,19 @@ async def run(folder: Path, vectors: KeptVectors) -> dict[str, Any]:
             unfilled = Embedder(f"{NAME} for question {row['_id']}", vectors.embed)
             late = await Search(words, unfilled, late_seconds=60).candidates(["c"], row["text"])
             ways["late"].append(names_of(late, ids, late.ranked))
-    return {way: measure(found, answers) for way, found in ways.items()}
+        asked = {"own": [row["text"] for row in questions], "strange": strange}
+        fitting = {
+            f"{kind} questions, {way}": await share_that_fits(search, texts)
+            for way, search in (("words alone", Search(words)), ("both", Search(full, embedder)))
+            for kind, texts in asked.items()
+        }
+    return {way: measure(found, answers) for way, found in ways.items()}, fitting
+
+
+async def share_that_fits(search: Search, questions: Sequence[str]) -> float:
+    await search.calibrate(["c"])
+    fits = [(await search.find(["c"], question)).fits for question in questions]
+    return 100 * sum(fits) / max(1, len(fits))
 
 
 async def main() -> None:
@@ -137,9 +150,13 @@ async def main() -> None:
     parser.add_argument("--embedder", type=Path, required=True)
     arguments = parser.parse_args()
     async with kept_vectors(arguments.embedder) as vectors:
-        for pair in arguments.collection:
-            name, _, folder = pair.partition("=")
-            print(f"\n{name}\n\n{write_table(await run(Path(folder), vectors))}", flush=True)
+        folders = {name: Path(folder) for name, _, folder in (pair.partition("=") for pair in arguments.collection)}
+        asked = {name: [row["text"] for row in read_lines(at / "queries.jsonl")] for name, at in folders.items()}
+        for name, folder in folders.items():
+            strange = [text for other, texts in asked.items() if other != name for text in texts]
+            table, fitting = await run(folder, vectors, strange)
+            print(f"\n{name}\n\n{write_table(table)}\n")
+            print("\n".join(f"- {what}: {share:.1f} % fit" for what, share in fitting.items()), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy
 
 from ossian.errors import OssianError
+from ossian.rag.fit import EVERYDAY_QUESTIONS, Calibration, Closeness, calibrate
 from ossian.rag.rank import (
     MEANING_WEIGHT,
     MEANING_WEIGHT_OF_NAMES,
@@ -29,6 +30,7 @@ CANDIDATES = 200  # by words, and as many by meaning, from each collection
 LATE_CANDIDATES = 30  # that are given their vectors at question time
 LATE_SECONDS = 1.5
 LATE_BATCH = 6
+COVERING_PLACES = 5  # of the best by words: how much of the question they hold
 QUESTION_SECONDS = 20.0  # for the vector of the question: the embedder may have to be loaded
 MOST_DEFINITIONS = 20  # places; a name that is defined more often is no name to go by
 
@@ -60,10 +62,15 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found, the best first. meaning: whether all candidates were compared by it, some or none."""
+    """What was found, the best first.
+
+    meaning: whether all candidates were compared by it, some or none
+    fits: False when the collections have nothing to say to the question; these are then the nearest all the same
+    """
 
     passages: tuple[Passage, ...]
     meaning: Meaning
+    fits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +80,58 @@ class Candidates:
     ranked: list[Ranked]
     placed: Mapping[int, Placed]
     meaning: Meaning
+    closeness: Closeness
 
 
-@dataclass(frozen=True, slots=True)
 class Search:
     """Searches collections of a shelf, with an embedder or by words alone."""
 
-    shelf: Shelf
-    embedder: Embedder | None = None
-    late_candidates: int = LATE_CANDIDATES
-    late_seconds: float = LATE_SECONDS
+    def __init__(
+        self,
+        shelf: Shelf,
+        embedder: Embedder | None = None,
+        late_candidates: int = LATE_CANDIDATES,
+        late_seconds: float = LATE_SECONDS,
+    ) -> None:
+        self.shelf = shelf
+        self.embedder = embedder
+        self.late_candidates = late_candidates
+        self.late_seconds = late_seconds
+        self._calibrations: dict[tuple[str, ...], Calibration] = {}
 
     async def find(self, collections: Sequence[str], question: str, count: int = 10) -> Findings:
         """The passages that fit a question best. Raises CollectionNotFound, LibraryFailed."""
         found = await self.candidates(collections, question)
         stretches = join_neighbours(found.ranked, count)
-        return Findings(tuple(write_passage(stretch, found.placed) for stretch in stretches), found.meaning)
+        passages = tuple(write_passage(stretch, found.placed) for stretch in stretches)
+        calibration = self._calibrations.get(tuple(collections))
+        fits = bool(passages) and (calibration is None or calibration.fits(found.closeness))
+        return Findings(passages, found.meaning, fits)
+
+    async def calibrate(self, collections: Sequence[str]) -> Calibration:
+        """Learn how near everyday questions come, so that `find` can tell what fits: again when much has changed."""
+        everyday = [await self.closeness(collections, question) for question in EVERYDAY_QUESTIONS]
+        self._calibrations[tuple(collections)] = calibration = calibrate(everyday)
+        return calibration
+
+    async def closeness(self, collections: Sequence[str], question: str) -> Closeness:
+        """How near a question comes to the best of what is there. Nothing is embedded but the question."""
+        hits = await asyncio.to_thread(self._by_words, collections, question)
+        vector = await self._vector_of(question)
+        cosines = await asyncio.to_thread(self._near, collections, vector, list(hits))
+        return await asyncio.to_thread(self._closeness, collections, question, hits, cosines)
 
     async def candidates(self, collections: Sequence[str], question: str) -> Candidates:
         """Every chunk that may answer, the best first."""
-        words = await asyncio.to_thread(self._by_words, collections, question)
-        cosines = await self._by_meaning(collections, question, list(words))
-        return await asyncio.to_thread(self._rank, collections, question, words, cosines)
+        hits = await asyncio.to_thread(self._by_words, collections, question)
+        vector = await self._vector_of(question)
+        cosines = await asyncio.to_thread(self._near, collections, vector, list(hits))
+        if vector is not None:
+            missing = [chunk for chunk in hits if chunk not in cosines][: self.late_candidates]
+            with suppress(TimeoutError, OssianError):
+                async with asyncio.timeout(self.late_seconds):
+                    await self._embed_late(vector, missing, cosines)
+        return await asyncio.to_thread(self._rank, collections, question, hits, cosines)
 
     def _by_words(self, collections: Sequence[str], question: str) -> dict[int, Hit]:
         """The best place of each chunk that holds words of the question, the best first."""
@@ -105,27 +142,31 @@ class Search:
             best.setdefault(hit.chunk, hit)
         return best
 
-    async def _by_meaning(self, collections: Sequence[str], question: str, chunks: Sequence[int]) -> dict[int, float]:
-        """Cosines of the nearest chunks and of those given; none without an embedder, or when it fails."""
+    async def _vector_of(self, question: str) -> Vector | None:
+        """The meaning of a question; None without an embedder, or when it fails."""
         if self.embedder is None:
-            return {}
-        try:
-            async with asyncio.timeout(QUESTION_SECONDS):
-                (vector,) = unit(numpy.asarray(await self.embedder.embed([question]), numpy.float32))
-        except (TimeoutError, OssianError):
-            return {}
-        cosines = await asyncio.to_thread(self._near, collections, vector, chunks)
-        missing = [chunk for chunk in chunks if chunk not in cosines][: self.late_candidates]
+            return None
         with suppress(TimeoutError, OssianError):
-            async with asyncio.timeout(self.late_seconds):
-                await self._embed_late(vector, missing, cosines)
-        return cosines
+            async with asyncio.timeout(QUESTION_SECONDS):
+                (vector,) = await self.embedder.embed([question])
+                return unit(numpy.asarray(vector, numpy.float32))
+        return None
 
-    def _near(self, collections: Sequence[str], vector: Vector, chunks: Sequence[int]) -> dict[int, float]:
-        assert self.embedder is not None
+    def _near(self, collections: Sequence[str], vector: Vector | None, chunks: Sequence[int]) -> dict[int, float]:
+        """Cosines of the nearest chunks, and of those given that have a vector."""
+        if vector is None or self.embedder is None:
+            return {}
         name = self.embedder.name
         found = [self.shelf.find_meaning(each, name, vector, CANDIDATES, chunks) for each in collections]
         return {chunk: score for each in found for chunk, score in each.items()}
+
+    def _closeness(
+        self, collections: Sequence[str], question: str, hits: Mapping[int, Hit], cosines: Mapping[int, float]
+    ) -> Closeness:
+        places = [hit.place for hit in hits.values()][:COVERING_PLACES]
+        covered = [self.shelf.cover(name, terms_of(question), places) for name in collections]
+        most = max((share for each in covered for share in each.values()), default=0.0)
+        return Closeness(max(cosines.values(), default=None), most)
 
     async def _embed_late(self, question: Vector, chunks: Sequence[int], cosines: dict[int, float]) -> None:
         """Give chunks the vectors they lack, a few at a time; each few are kept and count as soon as they are there."""
@@ -163,7 +204,8 @@ class Search:
             if place in placed
         ]
         weight = MEANING_WEIGHT_OF_NAMES if names_something(question) else MEANING_WEIGHT
-        return Candidates(rank(candidates, weight), placed, tell_meaning(candidates))
+        closeness = self._closeness(collections, question, hits, cosines)
+        return Candidates(rank(candidates, weight), placed, tell_meaning(candidates), closeness)
 
     def _find_definitions(self, collections: Sequence[str], question: str) -> dict[str, list[Hit]]:
         """The definitions of what the question names, over all collections together."""

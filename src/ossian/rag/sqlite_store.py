@@ -21,7 +21,7 @@ from ossian.rag.sqlite_rows import (
     writable,
     write_vector,
 )
-from ossian.rag.sqlite_words import find_words
+from ossian.rag.sqlite_words import cover, find_words
 from ossian.rag.store import Collection, Hit, KeptFile, Placed, Reading, Vector, digest_of
 from ossian.rag.vectors import LISTS_FROM
 
@@ -112,6 +112,12 @@ class SqliteShelf:
         with self._file.reading() as file:
             words = words_table(find_collection(file, collection))
             return find_words(file, words, terms, count)
+
+    def cover(self, collection: str, terms: Sequence[str], places: Iterable[int]) -> dict[int, float]:
+        """How much of these words stands at each place, rare words counting more: 1 is all of it."""
+        with self._file.reading() as file:
+            words = words_table(find_collection(file, collection))
+            return cover(file, words, terms, places)
 
     def find_meaning(
         self, collection: str, embedder: str, question: Vector, count: int, also: Iterable[int] = ()

@@ -110,6 +110,10 @@ class Shelf(Protocol):
         """The places that hold any of these words, the best first."""
         ...
 
+    def cover(self, collection: str, terms: Sequence[str], places: Iterable[int]) -> dict[int, float]:
+        """How much of these words stands at each place, rare words counting more: 1 is all of it."""
+        ...
+
     def find_meaning(
         self, collection: str, embedder: str, question: Vector, count: int, also: Iterable[int] = ()
     ) -> dict[int, float]:
