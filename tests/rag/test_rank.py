@@ -41,9 +41,14 @@ def test_the_weight_decides_between_words_and_meaning() -> None:
 
 
 def test_scales_do_not_matter_but_distances_do() -> None:
-    scores = standard(numpy.array([1.0, 2.0, 9.0]))
-    assert numpy.allclose(scores, standard(numpy.array([10.0, 20.0, 90.0])))
+    scores = standard(numpy.array([1.0, 2.0, 9.0]), 0.5)
+    assert numpy.allclose(scores, standard(numpy.array([10.0, 20.0, 90.0]), 0.5))
     assert scores.mean() == pytest.approx(0) and scores.std() == pytest.approx(1)
+
+
+def test_a_difference_that_is_next_to_nothing_decides_nothing() -> None:
+    alike = [candidate(number, 3.0 + 0.001 * number, 0.5) for number in range(5)]
+    assert order(*alike, candidate(9, 3.0, 0.6))[0] == 9
 
 
 def test_a_candidate_without_a_vector_is_neither_better_nor_worse_by_meaning() -> None:

@@ -15,6 +15,7 @@ MEANING_WEIGHT_OF_NAMES = 0.4  # where a question names something in code
 DEFINITION_BOOST = 0.7  # for the one place that defines a name; shared where there are several
 DOCUMENT_WEIGHT = 0.3
 LONGEST_PASSAGE = 4  # chunks
+LEAST_WORDS, LEAST_MEANING, LEAST = 0.5, 0.02, 0.1  # deviations: of BM25, of cosines, of both together
 
 Scores = NDArray[numpy.float64]
 
@@ -48,29 +49,33 @@ def rank(candidates: Sequence[Candidate], meaning_weight: float) -> list[Ranked]
     if not candidates:
         return []
     own = fuse(candidates, meaning_weight)
-    scores = (1 - DOCUMENT_WEIGHT) * standard(own) + DOCUMENT_WEIGHT * standard(of_documents(candidates, own))
+    documents = of_documents(candidates, own)
+    scores = (1 - DOCUMENT_WEIGHT) * standard(own, LEAST) + DOCUMENT_WEIGHT * standard(documents, LEAST)
     order = numpy.argsort(-scores, kind="stable")
     return [Ranked(candidates[place], float(scores[place])) for place in order]
 
 
 def fuse(candidates: Sequence[Candidate], meaning_weight: float) -> Scores:
     """Words and meaning, each in deviations from the mean of the candidates; without any meaning, words alone."""
-    words = standard(numpy.array([each.words for each in candidates]))
+    words = standard(numpy.array([each.words for each in candidates]), LEAST_WORDS)
     meaning = numpy.array([numpy.nan if each.meaning is None else each.meaning for each in candidates])
     boost = DEFINITION_BOOST * numpy.array([each.defines for each in candidates])
     if numpy.isnan(meaning).all():
         return words + boost
-    return (1 - meaning_weight) * words + meaning_weight * standard(meaning) + boost
+    return (1 - meaning_weight) * words + meaning_weight * standard(meaning, LEAST_MEANING) + boost
 
 
-def standard(scores: Scores) -> Scores:
+def standard(scores: Scores, least: float) -> Scores:
     """Scores as deviations from their mean; one that is unknown counts as the mean.
 
-    >>> standard(numpy.array([1.0, 3.0, numpy.nan])).tolist()
+    least: the smallest deviation that means anything: among few candidates chance alone would make the least
+    difference a large one
+
+    >>> standard(numpy.array([1.0, 3.0, numpy.nan]), 0.5).tolist()
     [-1.0, 1.0, 0.0]
     """
     known = scores[~numpy.isnan(scores)]
-    spread = float(known.std()) or 1.0
+    spread = max(least, float(known.std()))
     deviations: Scores = numpy.nan_to_num((scores - known.mean()) / spread)
     return deviations
 
