@@ -1,6 +1,8 @@
 """What the store of documents keeps, finds and gives back, in real SQLite files."""
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,6 +151,41 @@ def test_embedders_do_not_see_each_other(shelf: SqliteShelf) -> None:
     assert vector.tolist() == [1.0, 0.0, 0.0]
 
 
+def test_vectors_of_another_width_are_left_out(shelf: SqliteShelf) -> None:
+    shelf.keep("notes", [ISLANDS])
+    shelf.keep_vectors("mini", {"Puffins nest on Runde.": EAST})
+    assert list(shelf.find_meaning("notes", "mini", EAST, 10).values()) == [1.0]
+    shelf.keep_vectors("mini", {"The ferry leaves at nine.": [1.0, 0.0]})
+    assert list(shelf.find_meaning("notes", "mini", EAST, 10).values()) == [1.0]
+    assert shelf.find_meaning("notes", "mini", numpy.ones(2, numpy.float32), 10) == {}
+
+
+def test_where_vectors_are_many_they_are_sorted_into_lists_while_files_come_and_go(tmp_path: Path) -> None:
+    chance = numpy.random.default_rng(0)
+    shelf = SqliteShelf(tmp_path / "library.sqlite", lists_from=300)
+    texts = [f"text {number}" for number in range(400)]
+    vectors = dict(zip(texts, chance.normal(size=(400, 8)).astype(numpy.float32), strict=True))
+    shelf.keep("notes", [read(f"{start}.md", *texts[start : start + 40]) for start in range(0, 400, 40)])
+    shelf.keep_vectors("mini", vectors)
+
+    def nearest(text: str) -> str:
+        chunks = shelf.find_meaning("notes", "mini", vectors[text], 1)
+        (placed,) = shelf.placed(shelf.places_of("notes", chunks).values()).values()
+        return placed.text
+
+    before = threading.active_count()
+    assert nearest("text 7") == "text 7"
+    shelf.keep("notes", [read("new.md", "new")])
+    shelf.keep_vectors("mini", {"new": -vectors["text 7"]})
+    vectors["new"] = -vectors["text 7"]
+    while threading.active_count() > before:
+        assert nearest("new") == "new"
+    assert [text for text in vectors if nearest(text) != text] == []
+    shelf.forget("notes", ["0.md"])
+    assert nearest("text 7") != "text 7"
+    shelf.close()
+
+
 def test_what_is_pending_is_told_in_steps_and_of_one_collection(shelf: SqliteShelf) -> None:
     shelf.keep("notes", [read("a.md", "one", "two", "three")])
     shelf.keep("books", [read("b.md", "four", "two")])
@@ -187,6 +224,27 @@ def test_signs_that_mean_something_to_the_index_are_only_words(shelf: SqliteShel
 def test_half_a_character_is_kept_as_a_question_mark(shelf: SqliteShelf) -> None:
     shelf.keep("notes", [read("a\ud800.md", "half \ud800 a character", symbols=("\ud800",))])
     assert found(shelf, "notes", "half") == [("a?.md", "half ? a character")]
+
+
+def test_whoever_opens_and_reads_waits_for_no_writer(shelf: SqliteShelf, tmp_path: Path) -> None:
+    shelf.keep("notes", [ISLANDS])
+    with sqlite3.connect(tmp_path / "library.sqlite", isolation_level=None) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("DELETE FROM places")
+        reader = SqliteShelf(tmp_path / "library.sqlite")
+        assert found(reader, "notes", "nine") == [("islands.md", "The ferry leaves at nine.")]
+        reader.close()
+        writer.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_many_may_open_a_new_library_at_once(tmp_path: Path, attempt: int) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        shelves = list(threads.map(SqliteShelf, [tmp_path / f"library{attempt}.sqlite"] * 8))
+        list(threads.map(lambda place: shelves[place].keep("notes", [read(f"{place}.md", f"text {place}")]), range(8)))
+    assert shelves[0].collections() == (Collection("notes", 8, 8),)
+    for shelf in shelves:
+        shelf.close()
 
 
 def test_a_file_that_is_no_library_is_named(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ Contents are written ahead (WAL): who reads sees the last whole transaction and 
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 from ossian.errors import LibraryFailed
 
@@ -95,7 +97,8 @@ class SqliteFile:
                 yield self._writer
                 self._writer.execute("COMMIT")
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                if self._writer.in_transaction:  # a full disk may have ended it already
+                    self._writer.execute("ROLLBACK")
                 raise
 
     @contextmanager
@@ -125,17 +128,24 @@ class SqliteFile:
         return connection
 
     def _create(self) -> None:
-        with closing(self._writer.execute("PRAGMA journal_mode = WAL")):
-            pass
-        self._writer.execute("BEGIN IMMEDIATE")
-        (version,) = self._writer.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in TABLES.split(";\n"):
-                self._writer.execute(statement)
-            self._writer.execute(f"PRAGMA user_version = {VERSION}")
-        self._writer.execute("COMMIT")
-        if version not in (0, VERSION):
+        """Make the tables, unless they are there: then nothing is written and nobody waited for."""
+        if self._version() == 0:
+            # SQLite does not wait for others when it begins to write ahead.
+            with FileLock(f"{self.path}.lock"):
+                self._writer.execute("PRAGMA journal_mode = WAL").fetchall()
+                if self._version() == 0:
+                    self._make_tables()
+        if (version := self._version()) != VERSION:
             raise LibraryFailed(f"{self.path} is of version {version}, and this program reads version {VERSION}.")
+
+    def _make_tables(self) -> None:
+        with self.writing() as file:
+            for statement in TABLES.split(";\n"):
+                file.execute(statement)
+            file.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _version(self) -> int:
+        return int(self._writer.execute("PRAGMA user_version").fetchone()[0])
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

@@ -21,6 +21,7 @@ LOAD_ONE = f"{LOAD} AND chunks.number = :chunk"
 CHANGED = "SELECT DISTINCT chunk FROM changes WHERE collection = ? AND number > ?"
 NEVER = -1
 ROWS_AT_ONCE = 20_000
+HALF_BYTES = 2
 
 Cosines = dict[int, float]
 
@@ -59,7 +60,7 @@ class Meanings:
             held = self._held.setdefault((place.collection, place.embedder), Held())
         with held.turn:
             bring_up_to_date(file, place, held)
-            if held.vectors is None:
+            if held.vectors is None or held.vectors.width != len(question):
                 return {}
             if held.vectors.wants_lists(self._lists_from) and not held.renewing:
                 held.renewing = True
@@ -104,13 +105,13 @@ def apply_changes(file: sqlite3.Connection, place: Whose, vectors: Vectors, seen
     """Look again at every chunk that changed since."""
     chunks = [chunk for (chunk,) in file.execute(CHANGED, (place.collection, seen))]
     rows = [row for chunk in chunks for row in file.execute(LOAD_ONE, {**asdict(place), "chunk": chunk})]
-    keys, halves = unpack(rows)
+    keys, halves = unpack([row for row in rows if len(row[1]) == vectors.width * HALF_BYTES])
     vectors.replace(set(chunks) - set(keys.tolist()), keys.tolist(), halves.astype(numpy.float32))
 
 
 def unpack(rows: Sequence[tuple[int, bytes]]) -> tuple[Keys, Halves]:
-    """Numbers of chunks, and their vectors in a matrix. Vectors of another width than the first's are left out."""
+    """Numbers of chunks, and their vectors in a matrix; those of another width than the first are left out."""
     width = len(rows[0][1]) if rows else 0
     rows = [row for row in rows if len(row[1]) == width]
-    halves = numpy.frombuffer(b"".join(vector for _, vector in rows), "<f2").reshape(len(rows), width // 2)
+    halves = numpy.frombuffer(b"".join(vector for _, vector in rows), "<f2").reshape(len(rows), width // HALF_BYTES)
     return numpy.array([key for key, _ in rows], numpy.int64), halves

@@ -130,6 +130,7 @@ class Vectors:
     """All vectors of a collection: in lists, if they are asked for, and what came since beside them."""
 
     def __init__(self, keys: Keys, rows: Halves, *, in_lists: bool = False) -> None:
+        self.width = rows.shape[1]
         self._lists = Lists(keys, rows) if in_lists else None
         beside = 0 if in_lists else len(rows)
         self._recent = Exact(keys[:beside].copy(), rows[:beside].astype(numpy.float32))
