@@ -80,7 +80,17 @@ class Candidates:
     ranked: list[Ranked]
     placed: Mapping[int, Placed]
     meaning: Meaning
-    closeness: Closeness
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What words and meaning found for a question: the best place of each chunk, and cosines of chunks."""
+
+    collections: Sequence[str]
+    question: str
+    vector: Vector | None
+    hits: Mapping[int, Hit]
+    cosines: dict[int, float]
 
 
 class Search:
@@ -101,37 +111,35 @@ class Search:
 
     async def find(self, collections: Sequence[str], question: str, count: int = 10) -> Findings:
         """The passages that fit a question best. Raises CollectionNotFound, LibraryFailed."""
-        found = await self.candidates(collections, question)
+        gathered = await self._gather(collections, question)
+        await self._embed_late(gathered)
+        found = await asyncio.to_thread(self._rank, gathered)
         stretches = join_neighbours(found.ranked, count)
         passages = tuple(write_passage(stretch, found.placed) for stretch in stretches)
         calibration = self._calibrations.get(tuple(collections))
-        fits = bool(passages) and (calibration is None or calibration.fits(found.closeness))
+        fits = bool(passages) and (calibration is None or calibration.fits(await self._closeness(gathered)))
         return Findings(passages, found.meaning, fits)
-
-    async def calibrate(self, collections: Sequence[str]) -> Calibration:
-        """Learn how near everyday questions come, so that `find` can tell what fits: again when much has changed."""
-        everyday = [await self.closeness(collections, question) for question in EVERYDAY_QUESTIONS]
-        self._calibrations[tuple(collections)] = calibration = calibrate(everyday)
-        return calibration
-
-    async def closeness(self, collections: Sequence[str], question: str) -> Closeness:
-        """How near a question comes to the best of what is there. Nothing is embedded but the question."""
-        hits = await asyncio.to_thread(self._by_words, collections, question)
-        vector = await self._vector_of(question)
-        cosines = await asyncio.to_thread(self._near, collections, vector, list(hits))
-        return await asyncio.to_thread(self._closeness, collections, question, hits, cosines)
 
     async def candidates(self, collections: Sequence[str], question: str) -> Candidates:
         """Every chunk that may answer, the best first."""
+        gathered = await self._gather(collections, question)
+        await self._embed_late(gathered)
+        return await asyncio.to_thread(self._rank, gathered)
+
+    async def calibrate(self, collections: Sequence[str]) -> Calibration:
+        """Learn how near everyday questions come, so that `find` can tell what fits: again when much has changed.
+
+        Nothing is embedded but these questions.
+        """
+        everyday = [await self._closeness(await self._gather(collections, question)) for question in EVERYDAY_QUESTIONS]
+        self._calibrations[tuple(collections)] = calibration = calibrate(everyday)
+        return calibration
+
+    async def _gather(self, collections: Sequence[str], question: str) -> Gathered:
         hits = await asyncio.to_thread(self._by_words, collections, question)
         vector = await self._vector_of(question)
         cosines = await asyncio.to_thread(self._near, collections, vector, list(hits))
-        if vector is not None:
-            missing = [chunk for chunk in hits if chunk not in cosines][: self.late_candidates]
-            with suppress(TimeoutError, OssianError):
-                async with asyncio.timeout(self.late_seconds):
-                    await self._embed_late(vector, missing, cosines)
-        return await asyncio.to_thread(self._rank, collections, question, hits, cosines)
+        return Gathered(collections, question, vector, hits, cosines)
 
     def _by_words(self, collections: Sequence[str], question: str) -> dict[int, Hit]:
         """The best place of each chunk that holds words of the question, the best first."""
@@ -160,52 +168,51 @@ class Search:
         found = [self.shelf.find_meaning(each, name, vector, CANDIDATES, chunks) for each in collections]
         return {chunk: score for each in found for chunk, score in each.items()}
 
-    def _closeness(
-        self, collections: Sequence[str], question: str, hits: Mapping[int, Hit], cosines: Mapping[int, float]
-    ) -> Closeness:
-        places = [hit.place for hit in hits.values()][:COVERING_PLACES]
-        covered = [self.shelf.cover(name, terms_of(question), places) for name in collections]
+    async def _closeness(self, gathered: Gathered) -> Closeness:
+        """How near the question came to the best of what is there."""
+        terms = terms_of(gathered.question)
+        places = [hit.place for hit in gathered.hits.values()][:COVERING_PLACES]
+        covered = [await asyncio.to_thread(self.shelf.cover, name, terms, places) for name in gathered.collections]
         most = max((share for each in covered for share in each.values()), default=0.0)
-        return Closeness(max(cosines.values(), default=None), most)
+        return Closeness(max(gathered.cosines.values(), default=None), most)
 
-    async def _embed_late(self, question: Vector, chunks: Sequence[int], cosines: dict[int, float]) -> None:
-        """Give chunks the vectors they lack, a few at a time; each few are kept and count as soon as they are there."""
-        assert self.embedder is not None
+    async def _embed_late(self, gathered: Gathered) -> None:
+        """Give the best by words the vectors they lack, a few at a time, until the time is over.
+
+        Each few are kept, and count, as soon as they are there.
+        """
+        if gathered.vector is None or self.embedder is None:
+            return
+        chunks = [chunk for chunk in gathered.hits if chunk not in gathered.cosines][: self.late_candidates]
         texts = await asyncio.to_thread(self.shelf.texts_of, chunks)
-        for start in range(0, len(chunks), LATE_BATCH):
-            batch = {chunk: texts[chunk] for chunk in chunks[start : start + LATE_BATCH] if chunk in texts}
-            vectors = unit(numpy.asarray(await self.embedder.embed(list(batch.values())), numpy.float32))
-            cosines |= dict(zip(batch, map(float, vectors @ question), strict=True))
-            kept = dict(zip(batch.values(), vectors.tolist(), strict=True))
-            await asyncio.to_thread(self.shelf.keep_vectors, self.embedder.name, kept)
+        chunks = [chunk for chunk in chunks if chunk in texts]  # a file may have gone since
+        with suppress(TimeoutError, OssianError):
+            async with asyncio.timeout(self.late_seconds):
+                for start in range(0, len(chunks), LATE_BATCH):
+                    batch = {chunk: texts[chunk] for chunk in chunks[start : start + LATE_BATCH]}
+                    vectors = unit(numpy.asarray(await self.embedder.embed(list(batch.values())), numpy.float32))
+                    found = map(float, vectors @ gathered.vector)
+                    gathered.cosines.update(zip(batch, found, strict=True))
+                    kept = dict(zip(batch.values(), vectors.tolist(), strict=True))
+                    await asyncio.to_thread(self.shelf.keep_vectors, self.embedder.name, kept)
 
-    def _rank(
-        self, collections: Sequence[str], question: str, hits: Mapping[int, Hit], cosines: Mapping[int, float]
-    ) -> Candidates:
+    def _rank(self, gathered: Gathered) -> Candidates:
         """All candidates in order."""
-        defined = self._find_definitions(collections, question)
+        defined = self._find_definitions(gathered.collections, gathered.question)
         shares = share_definitions({name: [hit.chunk for hit in found] for name, found in defined.items()})
         places = {hit.chunk: hit.place for found in defined.values() for hit in found}
-        places |= {chunk: hit.place for chunk, hit in hits.items()}
-        for name in collections:
-            places = self.shelf.places_of(name, [chunk for chunk in cosines if chunk not in places]) | places
+        places |= {chunk: hit.place for chunk, hit in gathered.hits.items()}
+        for name in gathered.collections:
+            unplaced = [chunk for chunk in gathered.cosines if chunk not in places]
+            places |= self.shelf.places_of(name, unplaced)
         placed = self.shelf.placed(places.values())
         candidates = [
-            Candidate(
-                chunk,
-                place,
-                (placed[place].collection, placed[place].path),
-                placed[place].position,
-                words=hits[chunk].score if chunk in hits else 0.0,
-                meaning=cosines.get(chunk),
-                defines=shares.get(chunk, 0.0),
-            )
+            make_candidate(chunk, place, placed[place], gathered, shares.get(chunk, 0.0))
             for chunk, place in places.items()
-            if place in placed
+            if place in placed  # a file may have gone since
         ]
-        weight = MEANING_WEIGHT_OF_NAMES if names_something(question) else MEANING_WEIGHT
-        closeness = self._closeness(collections, question, hits, cosines)
-        return Candidates(rank(candidates, weight), placed, tell_meaning(candidates), closeness)
+        weight = MEANING_WEIGHT_OF_NAMES if names_something(gathered.question) else MEANING_WEIGHT
+        return Candidates(rank(candidates, weight), placed, tell_meaning(candidates))
 
     def _find_definitions(self, collections: Sequence[str], question: str) -> dict[str, list[Hit]]:
         """The definitions of what the question names, over all collections together."""
@@ -214,6 +221,13 @@ class Search:
             for name, hits in self.shelf.find_definitions(collection, names_in(question)).items():
                 found[name] = found.get(name, []) + hits
         return {name: hits for name, hits in found.items() if len(hits) <= MOST_DEFINITIONS}
+
+
+def make_candidate(chunk: int, place: int, placed: Placed, gathered: Gathered, defines: float) -> Candidate:
+    hit = gathered.hits.get(chunk)
+    document = (placed.collection, placed.path)
+    meaning = gathered.cosines.get(chunk)
+    return Candidate(chunk, place, document, placed.position, hit.score if hit else 0.0, meaning, defines)
 
 
 def tell_meaning(candidates: Sequence[Candidate]) -> Meaning:

@@ -67,7 +67,7 @@ def find_collection(file: sqlite3.Connection, name: str) -> int:
 class WordChanges:
     """What goes out of the index of words and what comes in, by place.
 
-    They are written when all else is: SQLite's index otherwise writes a piece of itself before every other statement.
+    They are written when all else is: SQLite's index writes a piece of itself before some other statements.
     """
 
     gone: list[tuple[int, str, str]] = field(default_factory=list)

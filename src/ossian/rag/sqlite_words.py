@@ -8,7 +8,7 @@ from typing import Self
 
 from ossian.rag.store import Hit
 
-MOST_ROWS = 40_000  # that the words of a question may touch: common words beside rare ones are left out
+MOST_ROWS = 25_000  # that the words of a question may touch: common words beside rare ones are left out
 FEW_PLACES = 20_000  # in so small a collection no word is common
 SAMPLES, SPAN = 8, 512  # stretches of places in which words are counted
 
