@@ -8,12 +8,14 @@ OssianError                 status  what the person reads, with what to do next
 ├── Forbidden               403     wrong key, Host or Origin
 ├── ModelNotFound           404     not on this machine: ossian pull …
 ├── NothingToPull           404     no such model, repository or file to fetch
+├── CollectionNotFound      404     no documents are kept under that name
 ├── PullFailed              502     the hub did not answer, or the file came damaged
 ├── DiskRefused             507     the folder of models is full or cannot be written
 ├── ServerBusy              503     the queue is full
 ├── ModelFailed             503     the model's process died or could not start
 ├── NotEnoughMemory         503     the model does not fit, with the figures
 ├── StoreFailed             503     the file of kept responses cannot be read or written
+├── LibraryFailed           503     the file of documents cannot be read or written
 ├── SettingInvalid          -       a variable or option cannot be understood
 ├── PortTaken               -       who listens there, and what to do
 └── ServerUnreachable       -       no server where the command line looked for one
@@ -118,6 +120,24 @@ class StoreFailed(OssianError):
         super().__init__(
             f"the store of responses failed: {message}",
             "Make room on the disk, or move that file away; store: false needs none.",
+        )
+
+
+class CollectionNotFound(OssianError):
+    status = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no collection of documents '{name}'.", "See: ossian docs list")
+        self.name = name
+
+
+class LibraryFailed(OssianError):
+    status = 503
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            f"the library of documents failed: {message}",
+            "Make room on the disk, or move that file away and add the documents again.",
         )
 
 
