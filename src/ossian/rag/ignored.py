@@ -1,5 +1,6 @@
 """What .gitignore and .ossianignore leave out, by git's rules: the nearest file decides, and in it the last line."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,5 +67,5 @@ def patterns_of(line: str) -> Iterator[GitIgnoreSpecPattern]:
     """The pattern of one line; none where git would pass the line over as well."""
     try:
         yield from GitIgnoreSpec.from_lines([line]).patterns
-    except GitIgnorePatternError:
+    except (GitIgnorePatternError, re.error):  # the second for a range that runs backwards
         return

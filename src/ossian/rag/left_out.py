@@ -28,7 +28,7 @@ HARMLESS_NAMES = (
     "*.example", "*.sample", "*.template", "*.dist", "*.pub", "*.md", "*.rst", "*.py", "*.js", "*.ts", "*.go", "*.rs",
     "*.java", "*.rb", "*.cs", "*.cpp", "*.c", "*.h", "*.kt", "*.swift", "*.html", "*.pdf",
 )  # fmt: skip
-PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----\s*[A-Za-z0-9+/=]")
+PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----[ \t]*(\r?\n|\\n)\s*[A-Za-z0-9+/=]")
 MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16, which is full of zeros and still text
 
 

@@ -13,7 +13,7 @@ from ossian.rag.scopes import Scope, enclosing, find_scopes, leading_comment
 
 MOST_CHARACTERS = 1_000  # of a chunk: some 250 tokens of prose, which is what small embedders read
 FEW_CHARACTERS = 200  # of code, which says little alone and joins what follows it
-MOST_CODE_CHARACTERS = 4_000_000  # beyond it a file is data, and split as text
+MOST_CODE_CHARACTERS = 1_000_000  # beyond it a file is data, and split as text
 FOLDERS_OF_CONTEXT = 3
 MARKDOWN = frozenset({"markdown", "rst", "word", "powerpoint", "excel", "html", "epub", "notebook", "mail"})
 
@@ -85,7 +85,7 @@ def find_spans(text: str, kind: str) -> Iterator[Span]:
 
 
 def cut(text: str, size: int) -> Iterator[tuple[int, str]]:
-    """A long text in blocks, for a splitter's time rises with the square of its length; between paragraphs if it can be.
+    """A long text in blocks, for a splitter takes the square of its length; between paragraphs if it can be.
 
     >>> list(cut("one two\\n\\nthree four", 12))
     [(0, 'one two\\n'), (8, '\\nthree four')]
