@@ -82,14 +82,14 @@ def read_bytes(path: Path) -> bytes:
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(number, "rb") as file:
-            if not stat.S_ISREG(os.fstat(number).st_mode):
+            status = os.fstat(number)
+            if not stat.S_ISREG(status.st_mode):
                 raise Unreadable("not a file")
-            data = file.read(MOST_BYTES + 1)
+            if status.st_size > MOST_BYTES:
+                raise Unreadable(f"too big: at most {MOST_BYTES >> 20} MB are read")
+            return file.read(status.st_size)
     except OSError as error:
         raise Unreadable((error.strerror or str(error)).lower()) from error
-    if len(data) > MOST_BYTES:
-        raise Unreadable(f"too big: at most {MOST_BYTES >> 20} MB are read")
-    return data
 
 
 def check(document: Document) -> Document:

@@ -22,6 +22,7 @@ from ossian.rag.pieces import Chunk
 LENGTH_BYTES = 8
 MOST_ANSWER_BYTES = 1 << 30
 AT_ONCE = 1 << 20
+START_SECONDS = 60
 LAST_WORDS_SECONDS = 5
 
 
@@ -50,6 +51,7 @@ class Reader:
         self.limits = limits or Limits()
         self.child: subprocess.Popen[bytes] | None = None
         self.lock = threading.Lock()
+        self.closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -59,21 +61,26 @@ class Reader:
 
     def close(self) -> None:
         """End the process, and with it what it is reading."""
+        self.closed = True
         if self.child:
-            end(self.child)
+            self.child.kill()
+        with self.lock:
+            self.give_up()
 
     def read(self, path: Path) -> Contents:
         """What a file holds; Unreadable, with the reason, where it cannot be told."""
         with self.lock:
             child = self.ask(path)
             try:
-                said = json.loads(receive(child, time.monotonic() + self.limits.wall_seconds))
+                said = json.loads(receive(child, self.limits.wall_seconds))
             except TimeoutError as error:
-                end(child)
+                self.give_up()
                 seconds = self.limits.wall_seconds
                 raise Unreadable(f"reading it took more than {seconds:g} seconds, and was stopped") from error
             except EOFError as error:
                 raise Unreadable(self.why_it_ended(child)) from error
+            if said.get("spent"):
+                self.give_up()
             if "why" in said:
                 raise Unreadable(said["why"])
             return contents_of(said)
@@ -82,18 +89,28 @@ class Reader:
         """Hand a file to the child; to a new one where there is none or it is gone."""
         spec = {"path": str(path), "memory": self.limits.memory_bytes, "seconds": self.limits.processor_seconds}
         question = json.dumps(spec).encode() + b"\n"
-        if self.child is not None and self.child.poll() is None:
+        for child in (self.child, None):
+            if self.closed:
+                break
             try:
+                self.child = child or start()
                 return send(self.child, question)
-            except BrokenPipeError:
-                end(self.child)
-        self.child = start()
-        return send(self.child, question)
+            except (OSError, EOFError, TimeoutError):
+                self.give_up()
+        raise Unreadable("reading it was stopped" if self.closed else "the program that reads files cannot be started")
+
+    def give_up(self) -> None:
+        """End the child; the next file gets another."""
+        if self.child:
+            end(self.child)
+        self.child = None
 
     def why_it_ended(self, child: subprocess.Popen[bytes]) -> str:
         with suppress(subprocess.TimeoutExpired):
             child.wait(LAST_WORDS_SECONDS)  # its own status, not that of being killed
-        end(child)
+        self.give_up()
+        if self.closed:
+            return "reading it was stopped"
         if child.returncode == -signal.SIGXCPU:
             seconds = self.limits.processor_seconds
             return f"reading it took more than {seconds} seconds of the processor, and was stopped"
@@ -109,9 +126,11 @@ def start() -> subprocess.Popen[bytes]:
 
 
 def send(child: subprocess.Popen[bytes], question: bytes) -> subprocess.Popen[bytes]:
+    """Ask, and hear that it has begun: what ends the child from then on is the file's doing."""
     assert child.stdin
     child.stdin.write(question)
     child.stdin.flush()
+    receive(child, START_SECONDS)
     return child
 
 
@@ -125,9 +144,10 @@ def end(child: subprocess.Popen[bytes]) -> None:
         child.stdin.close()
 
 
-def receive(child: subprocess.Popen[bytes], deadline: float) -> bytes:
-    """One answer. TimeoutError after the deadline, EOFError where the child has ended."""
+def receive(child: subprocess.Popen[bytes], seconds: float) -> bytes:
+    """One answer. TimeoutError where it takes longer, EOFError where the child has ended."""
     assert child.stdout
+    deadline = time.monotonic() + seconds
     length = int.from_bytes(take(child.stdout.fileno(), LENGTH_BYTES, deadline), "little")
     if length > MOST_ANSWER_BYTES:
         raise EOFError

@@ -1,7 +1,8 @@
 """The process that reads files for the server, one after another: what a file does to it, the server does not feel.
 
 Each line of its standard input is a question, {"path": …, "memory": bytes, "seconds": …}; its answer, on the standard
-output, is eight bytes that say how long it is and then JSON: {"kind", "chunks", "remarks"} or {"why"}.
+output, is eight bytes that say how long it is and then JSON: {"kind", "chunks", "remarks"} or {"why"}; "spent" tells
+that it should be replaced. Before it, eight zero bytes say that it has begun.
 """
 
 import json
@@ -29,6 +30,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it has nothing to write
     for line in sys.stdin.buffer:
         question = json.loads(line)
+        os.write(answers, LENGTH.pack(0))
         limit(question["memory"], question["seconds"])
         answer(answers, read(Path(question["path"])))
 
@@ -49,7 +51,7 @@ def read(path: Path) -> dict[str, Any]:
     except Unreadable as error:
         return {"why": error.message}
     except MemoryError:
-        return {"why": "reading it takes more memory than is allowed"}
+        return {"why": "reading it takes more memory than is allowed", "spent": True}
     empty = find_pages_without_text(document)
     return {"kind": document.kind, "chunks": chunks, "remarks": [str(empty)] if empty else []}
 

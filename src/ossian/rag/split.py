@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path
 
 from semantic_text_splitter import CodeSplitter, MarkdownSplitter, TextSplitter
 
@@ -14,7 +13,7 @@ from ossian.rag.scopes import Scope, enclosing, find_scopes, leading_comment
 MOST_CHARACTERS = 1_000  # of a chunk: some 250 tokens of prose, which is what small embedders read
 FEW_CHARACTERS = 200  # of code, which says little alone and joins what follows it
 MOST_CODE_CHARACTERS = 1_000_000  # beyond it a file is data, and split as text
-FOLDERS_OF_CONTEXT = 3
+PARTS_OF_CONTEXT = 3  # of the path
 MARKDOWN = frozenset({"markdown", "rst", "word", "powerpoint", "excel", "html", "epub", "notebook", "mail"})
 
 # Base64, hashes and the like: embedders make nothing of them, and nobody asks for them.
@@ -30,7 +29,7 @@ Span = tuple[int, int]
 
 def split(document: Document) -> list[Chunk]:
     """The chunks of a document in its order. None crosses a page."""
-    place = "/".join(Path(document.path).parts[-FOLDERS_OF_CONTEXT:])
+    place = "/".join(document.path.relative_to(document.path.anchor).parts[-PARTS_OF_CONTEXT:])
     if not document.pages:
         return list(split_stretch(document.text, document.kind, place))
     chunks: list[Chunk] = []
