@@ -130,10 +130,10 @@ def message(subject: str, text: str = "", html: str = "", attachment: str = "") 
     return mail
 
 
-def zip_bomb() -> bytes:
-    """A .docx of a few hundred kilobytes that unpacks to half a gigabyte."""
+def zip_bomb(name: str) -> bytes:
+    """A package of a few hundred kilobytes with a part of this name that unpacks to half a gigabyte."""
     packed = BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bomb, bomb.open("word/document.xml", "w") as part:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bomb, bomb.open(name, "w") as part:
         part.write(f"<w:document {WORD}><w:body>".encode())
         for _ in range(520):
             part.write(b" " * (1 << 20))

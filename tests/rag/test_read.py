@@ -2,6 +2,7 @@
 
 import mailbox
 from pathlib import Path
+from random import Random
 
 import made_files
 import pytest
@@ -23,6 +24,28 @@ def refusal(path: Path, data: bytes | str | None = None) -> str:
     with pytest.raises(Unreadable) as caught:
         read_document(path)
     return caught.value.message
+
+
+def make(path: Path) -> Path:
+    """A file of the format that its name says, with a few words in it."""
+    match path.suffix:
+        case ".pdf":
+            return made_files.write_pdf(path, "Words.")
+        case ".docx":
+            return made_files.write_word(path, paragraph("Words."))
+        case ".pptx":
+            return made_files.write_powerpoint(path, {"slide1.xml": shape("Words.")})
+        case ".xlsx":
+            return made_files.write_excel(path, "Sheet", '<row r="1"><c r="A1"><v>7</v></c></row>')
+        case ".epub":
+            return made_files.write_epub(path, {"a": "<p>Words.</p>"})
+        case ".ipynb":
+            return made_files.write_notebook(path, {"cell_type": "markdown", "source": "Words."})
+        case ".eml":
+            path.write_bytes(message("Words", "Words.", "<p>Words.</p>", "words.pdf").as_bytes())
+        case _:
+            path.write_text("<h1>Words</h1><table><tr><td>and<td>more</table><pre>x</pre>")
+    return path
 
 
 @pytest.mark.parametrize(
@@ -166,16 +189,7 @@ def test_what_is_not_what_its_name_says_is_told(tmp_path: Path, name: str) -> No
 
 @pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.pptx", "a.epub"])
 def test_a_file_that_was_cut_off_is_told(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    match path.suffix:
-        case ".pdf":
-            made_files.write_pdf(path, "Words.")
-        case ".docx":
-            made_files.write_word(path, paragraph("Words."))
-        case ".pptx":
-            made_files.write_powerpoint(path, {"slide1.xml": shape("Words.")})
-        case _:
-            made_files.write_epub(path, {"a": "<p>Words.</p>"})
+    path = make(tmp_path / name)
     data = path.read_bytes()
     assert "damaged" in refusal(path, data[: len(data) // 2])
 
@@ -204,3 +218,24 @@ def test_a_file_without_words_is_told(tmp_path: Path) -> None:
 
 def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
     assert refusal(tmp_path / "gone.txt") == "no such file or directory"
+
+
+def test_a_pdf_whose_pages_lead_round_is_bounded(tmp_path: Path) -> None:
+    catalog = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    pages = b"2 0 obj<</Type/Pages/Kids[2 0 R 2 0 R]/Count 9>>endobj\n"
+    assert refusal(tmp_path / "a.pdf", catalog + pages + b"trailer<</Root 1 0 R>>\n%%EOF")
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.pptx", "a.xlsx", "a.epub", "a.ipynb", "a.eml", "a.html"])
+def test_damage_anywhere_is_read_or_refused_and_nothing_else(tmp_path: Path, name: str) -> None:
+    path = make(tmp_path / name)
+    data, chance = path.read_bytes(), Random(1)
+    for _ in range(60):
+        damaged = bytearray(data)
+        for place in chance.sample(range(len(data)), 3):
+            damaged[place] = chance.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            assert read_document(path).text.strip()
+        except Unreadable as error:
+            assert error.message

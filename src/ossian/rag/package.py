@@ -42,13 +42,20 @@ class Package:
     def __contains__(self, name: str) -> bool:
         return name in self.zip.NameToInfo
 
+    def count(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise Unreadable(f"it unpacks to more than {MOST_BYTES_UNPACKED >> 20} MB, as a zip bomb does")
+
+    def count_all(self) -> None:
+        """Refuse what is too much as a whole, before a library unpacks it that does not count."""
+        self.count(sum(info.file_size for info in self.zip.infolist()))
+
     def part(self, name: str) -> bytes:
         """The bytes of a part. zipfile itself gives never more than the part says it has."""
         try:
             info = self.zip.getinfo(name)
-            self.left -= info.file_size
-            if self.left < 0:
-                raise Unreadable(f"it unpacks to more than {MOST_BYTES_UNPACKED >> 20} MB, as a zip bomb does")
+            self.count(info.file_size)
             return self.zip.read(info)
         except KeyError as error:
             raise Unreadable(f"damaged: it has no {name}") from error

@@ -6,9 +6,15 @@ from io import BytesIO
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
 from ossian.errors import Unreadable
+from ossian.rag.package import Package
+
+ZIP = b"PK"  # all but the oldest of these formats are packages
 
 
 def read_excel(data: bytes) -> str:
+    if data.startswith(ZIP):
+        with Package(data) as package:
+            package.count_all()
     try:
         book = CalamineWorkbook.from_filelike(BytesIO(data))
         return "\n\n".join(read_sheet(book, name) for name in book.sheet_names)
