@@ -98,6 +98,12 @@ def test_a_file_that_is_named_is_taken_though_git_ignores_it(folder: Path) -> No
     assert found(folder, folder / "a.log") == ["a.log"]
 
 
+def test_a_folder_that_is_named_is_taken_though_git_ignores_it(folder: Path) -> None:
+    write(folder, {".git/HEAD": "ref", ".gitignore": "build/\n", "build/a.txt": "x", "build/b.log": "x"})
+    write(folder, {"build/.gitignore": "*.log\n"})
+    assert found(folder, folder / "build") == ["build/.gitignore", "build/a.txt"]
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -174,7 +180,8 @@ def test_folders_that_tools_make_are_named_once(folder: Path) -> None:
         folder, {"node_modules/a/b.js": "x", ".git/HEAD": "x", "env/pyvenv.cfg": "x", "env/lib/c.py": "x", "a.py": "x"}
     )
     tools = "made by tools, not by people"
-    assert skipped(folder) == {".git": tools, "env": tools, "node_modules": tools}
+    write(folder, {"work/.git": "gitdir: elsewhere"})  # of a second work tree
+    assert skipped(folder) == {".git": tools, "env": tools, "node_modules": tools, "work/.git": tools}
     assert found(folder) == ["a.py"]
 
 

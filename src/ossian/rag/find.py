@@ -42,7 +42,7 @@ class Skipped:
 def find_files(paths: Iterable[Path | str]) -> Iterator[Found | Skipped]:
     """Each file once, in the order of paths and of names in a folder.
 
-    A file that a person names is taken even where .gitignore leaves it out, secrets and binaries never.
+    What a person names is taken even where .gitignore leaves it out, secrets and binaries never.
     """
     seen: set[Path] = set()
     for path in paths:
@@ -55,13 +55,18 @@ def find_files(paths: Iterable[Path | str]) -> Iterator[Found | Skipped]:
 def find_at(path: Path) -> Iterator[Found | Skipped]:
     path = Path(os.path.normpath(path))
     if path.is_dir():
-        yield from walk(path, rules_above(path))
+        yield from walk(path, rules_for(path))
     elif path.exists():
         yield look_at(path)
     elif GLOB.search(str(path)):
         yield from find_glob(path)
     else:
         yield Skipped(path, "there is no such file or folder")
+
+
+def rules_for(folder: Path) -> tuple[Rules, ...]:
+    """The rules above a folder that a person names, but for those that leave the folder itself out: it is wanted."""
+    return tuple(rules for rules in rules_above(folder) if not find_rule(folder, True, (rules,)))
 
 
 def find_glob(pattern: Path) -> Iterator[Found | Skipped]:
@@ -72,7 +77,7 @@ def find_glob(pattern: Path) -> Iterator[Found | Skipped]:
         yield Skipped(pattern, "there is no such folder")
         return
     matched = False
-    for one in walk(base, rules_above(base)):
+    for one in walk(base, rules_for(base)):
         if wanted.match_file(one.path.relative_to(base).as_posix()):
             matched = True
             yield one

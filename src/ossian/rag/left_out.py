@@ -48,6 +48,8 @@ def find_reason_for_name(name: str, suffix: str) -> str | None:
     small = name.lower()
     if is_like(small, SECRET_NAMES) and not is_like(small, HARMLESS_NAMES):
         return "may hold secrets"
+    if name in TOOL_FOLDERS:  # in a work tree of git, .git is a file
+        return "made by tools, not by people"
     if better := OUTDATED.get(suffix.lower()):
         return f"a format of before 2007; save it as {better}"
     return None
