@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from email.message import EmailMessage
 from io import BytesIO
@@ -39,6 +40,30 @@ def write_pdf(path: Path, *pages: str, password: str | None = None, owner: str =
             pdf.multi_cell(0, 5, text)
     path.write_bytes(bytes(pdf.output()))
     return path
+
+
+def raw_pdf(*objects: bytes) -> bytes:
+    """A PDF of these objects, numbered from 1, the first its catalogue."""
+    data, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    trailer = b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(data))
+    return data + head + table + trailer
+
+
+def pdf_bomb() -> bytes:
+    """A PDF of less than a megabyte with a page that unpacks to 800."""
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(b"q Q " * (1 << 18)) for _ in range(800)) + packer.flush()
+    return raw_pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R>>",
+        b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(packed), packed),
+    )
 
 
 def write_word(path: Path, body: str, styles: str = "", **parts: str) -> Path:

@@ -68,6 +68,13 @@ def test_a_zip_bomb_is_refused_unopened(reader: Reader, good: Path, tmp_path: Pa
     assert reader.read(good) == contents(good)
 
 
+def test_a_pdf_that_unpacks_without_end_harms_nobody(good: Path, tmp_path: Path) -> None:
+    (tmp_path / "bomb.pdf").write_bytes(made_files.pdf_bomb())
+    with Reader(Limits(wall_seconds=60, processor_seconds=20)) as strict:
+        assert refusal(strict, tmp_path / "bomb.pdf")
+        assert strict.read(good) == contents(good)
+
+
 def test_xml_nested_a_million_deep_harms_nobody(reader: Reader, good: Path, tmp_path: Path) -> None:
     body = "<w:tbl>" * 1_000_000 + paragraph("Deep.") + "</w:tbl>" * 1_000_000
     path = made_files.write_word(tmp_path / "deep.docx", body)

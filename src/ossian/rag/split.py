@@ -19,6 +19,7 @@ MARKDOWN = frozenset({"markdown", "rst", "word", "powerpoint", "excel", "html", 
 # Base64, hashes and the like: embedders make nothing of them, and nobody asks for them.
 LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{101,}")
 LONGEST_WORD = 100
+DEEPEST_INDENTATION = 200
 BLOCK_CHARACTERS = 64_000
 BREAKS = ("\n# ", "\n\n", "\n", " ")
 LONGEST_PART = 32  # of a long run that is an address or a name made of words
@@ -79,8 +80,8 @@ def find_spans(text: str, kind: str) -> Iterator[Span]:
         for offset, chunk in splitter.chunk_indices(block)
     )
     for start, end in join_small(spans) if kind in GRAMMARS else spans:
-        beginning = text.rfind("\n", 0, start) + 1
-        yield (beginning if not text[beginning:start].strip() else start), end
+        beginning = text.rfind("\n", max(0, start - DEEPEST_INDENTATION), start) + 1
+        yield (beginning if beginning and not text[beginning:start].strip() else start), end
 
 
 def cut(text: str, size: int) -> Iterator[tuple[int, str]]:
