@@ -14,21 +14,19 @@ BROKEN_WORD = re.compile(r"(?<=[a-zß-ÿ])[-\u00ad]\n(?=[a-zß-ÿ])")
 
 def read_pdf(data: bytes) -> list[str]:
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it remarks on each small fault
-    reader = PdfReader(BytesIO(data))
-    open_locked(reader)
-    return [mend(page.extract_text()) for page in reader.pages]
+    return [mend(page.extract_text()) for page in open_pdf(data).pages]
 
 
-def open_locked(reader: PdfReader) -> None:
+def open_pdf(data: bytes) -> PdfReader:
     """Many files are locked with an empty password against changes only; those are read."""
-    if not reader.is_encrypted:
-        return
     try:
-        opened = reader.decrypt("")
+        reader = PdfReader(BytesIO(data))
+        opened = not reader.is_encrypted or reader.decrypt("")
     except (DependencyError, NotImplementedError) as error:
         raise Unreadable("encrypted in a way that cannot be opened here") from error
     if not opened:
         raise Unreadable("encrypted: it wants a password")
+    return reader
 
 
 def mend(text: str) -> str:
