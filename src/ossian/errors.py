@@ -9,6 +9,7 @@ OssianError                 status  what the person reads, with what to do next
 ├── ModelNotFound           404     not on this machine: ossian pull …
 ├── NothingToPull           404     no such model, repository or file to fetch
 ├── CollectionNotFound      404     no documents are kept under that name
+├── Unreadable              422     a file that cannot be read as a document, with the reason
 ├── PullFailed              502     the hub did not answer, or the file came damaged
 ├── DiskRefused             507     the folder of models is full or cannot be written
 ├── ServerBusy              503     the queue is full
@@ -85,6 +86,10 @@ class NothingToPull(OssianError):
     def __init__(self, message: str, hint: str = "") -> None:
         # Clients look for Ollama's words.
         super().__init__(f"pull model manifest: file does not exist: {message}", hint)
+
+
+class Unreadable(OssianError):
+    status = 422
 
 
 class PullFailed(OssianError):
