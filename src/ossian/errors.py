@@ -9,7 +9,7 @@ OssianError                 status  what the person reads, with what to do next
 ├── ModelNotFound           404     not on this machine: ossian pull …
 ├── NothingToPull           404     no such model, repository or file to fetch
 ├── CollectionNotFound      404     no documents are kept under that name
-├── Unreadable              422     a file that cannot be read as a document, with the reason
+├── Unreadable              400     a file that cannot be read as a document, with the reason
 ├── PullFailed              502     the hub did not answer, or the file came damaged
 ├── DiskRefused             507     the folder of models is full or cannot be written
 ├── ServerBusy              503     the queue is full
@@ -89,7 +89,7 @@ class NothingToPull(OssianError):
 
 
 class Unreadable(OssianError):
-    status = 422
+    status = 400
 
 
 class PullFailed(OssianError):

@@ -102,6 +102,9 @@ class Settings:
     speculation: str = "auto"
     llama_server: Path | None = None
     max_body: int = 64 * 1024 * 1024
+    library: str = ""
+    embedder: str = "all-minilm"
+    passage_tokens: int = 1_600
 
     @property
     def url(self) -> str:
@@ -180,6 +183,21 @@ VARIABLES = (
     ),
     Variable("llama_server", ("OSSIAN_LLAMA_SERVER",), read_path, "a llama-server binary to use instead of the wheel"),
     Variable("max_body", ("OSSIAN_MAX_BODY",), read_count, "largest request body, in bytes"),
+    Variable(
+        "library", ("OSSIAN_LIBRARY",), str, "where documents are kept: a SQLite file, or postgresql://…; else in HOME"
+    ),
+    Variable(
+        "embedder",
+        ("OSSIAN_EMBEDDER",),
+        str,
+        "who gives documents their meaning: a model, or http://server/v1#model; off: words alone",
+    ),
+    Variable(
+        "passage_tokens",
+        ("OSSIAN_PASSAGE_TOKENS",),
+        read_count,
+        "tokens of passages behind one question",
+    ),
 )
 
 

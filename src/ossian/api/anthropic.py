@@ -41,7 +41,7 @@ async def messages(request: Request) -> Response:
     file = desk.find(body.model)
     asked = read_chat(body, file)
     reply = AnthropicReply(body.model, read_display(body), body.tool_choice.disable_parallel_tool_use)
-    response = desk.respond(desk.ask(asked, file), reply, ANTHROPIC, body.stream)
+    response = desk.respond(desk.ask(asked, file, list_sources=True), reply, ANTHROPIC, body.stream)
     response.headers[REQUEST_ID] = reply.request_id
     return response
 
@@ -101,6 +101,7 @@ def read_prompt(body: AnthropicPrompt, file: ModelFile) -> ChatRequest:
         format=read_output_format(body.output_config.format or body.output_format),
         tool_choice=choice,
         one_call=body.tool_choice.disable_parallel_tool_use,
+        documents=tuple(body.documents),
     )
 
 

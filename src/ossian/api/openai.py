@@ -48,14 +48,16 @@ async def chat(request: Request) -> Response:
     file = desk.find(body.model)
     asked = read_chat(body, file)
     choices = [replace(asked, sampling=reseed(asked.sampling, number)) for number in range(body.n)]
+    in_copilot = request.headers.get("user-agent", "").startswith(COPILOT_AGENT)
     reply = OpenAIReply(
         body.model,
         choices=body.n,
         as_functions=offers_functions(body),
         include_usage=body.stream_options.include_usage,
-        in_copilot=request.headers.get("user-agent", "").startswith(COPILOT_AGENT),
+        in_copilot=in_copilot,
     )
-    return desk.respond(answer_in_turn(desk, file, choices), reply, OPENAI, body.stream)
+    events = answer_in_turn(desk, file, choices, list_sources=in_copilot)
+    return desk.respond(events, reply, OPENAI, body.stream)
 
 
 def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
@@ -79,6 +81,7 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
         tool_choice=choice,
         one_call=not body.parallel_tool_calls or offers_functions(body),
         top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
+        documents=tuple(body.documents),
     )
     return with_options(request, replace(options, sampling=replace(options.sampling, logit_bias=bias)), body.keep_alive)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from ossian.api.dialects import write_openai_error
 from ossian.api.logprobs import write_logprobs
+from ossian.api.passages import write_passages
 from ossian.api.streams import Whole
-from ossian.chat import Done, Event, Logprob, Text, Thinking, ToolCall, Usage
+from ossian.chat import Done, Event, Logprob, Source, Sources, Text, Thinking, ToolCall, Usage
 from ossian.errors import OssianError
 
 Words = dict[str, Any]
@@ -34,6 +35,7 @@ class OpenAIReply:
     started: bool = False
     call_ids: list[str] = field(default_factory=list)
     finished: list[Usage] = field(default_factory=list)  # of the choices that are whole
+    sources: tuple[Source, ...] = ()
 
     def write_event(self, event: Event) -> Iterator[Words]:
         match event:
@@ -43,11 +45,13 @@ class OpenAIReply:
                 yield self.write_chunk(self.write_thinking(text))
             case ToolCall() if not (self.as_functions and self.call_ids):
                 yield self.write_chunk(self.write_calls([event]))
+            case Sources(passages):
+                self.sources = passages
             case Done():
                 yield from self.write_end(event)
 
     def write_end(self, done: Done) -> Iterator[Words]:
-        yield self.write_chunk({}, self.finish_reason(done))
+        yield self.write_chunk({}, self.finish_reason(done)) | write_passages(self.sources)
         self.finished.append(done.usage)
         self.started, self.call_ids = False, []
         if self.include_usage and len(self.finished) == self.choices:
@@ -72,6 +76,7 @@ class OpenAIReply:
             message |= {"reasoning": whole.thinking, "reasoning_content": whole.thinking}
         if whole.calls:
             message |= self.write_calls(whole.calls)
+        message |= write_passages(whole.sources)
         reason = self.finish_reason(whole.done)
         return {"index": index, "message": message, "finish_reason": reason, "logprobs": write_content(whole.logprobs)}
 

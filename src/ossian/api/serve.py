@@ -17,6 +17,7 @@ from ossian.api.app import build_app
 from ossian.api.streams import COMMENT_SECONDS
 from ossian.engines.pool import Pool
 from ossian.errors import PortTaken, SettingInvalid
+from ossian.rag.library import Library
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
@@ -66,6 +67,7 @@ async def serve(
     settings: Settings,
     pool: Pool,
     models: Callable[[], Sequence[ModelFile]],
+    library: Library | None = None,
     *,
     ready: Callable[[str], None] | None = None,
     comment_seconds: float = COMMENT_SECONDS,
@@ -76,7 +78,7 @@ async def serve(
     """
     refuse_open_door(settings)
     sockets = listen(settings.address)
-    app = build_app(settings, pool, models, comment_seconds=comment_seconds)
+    app = build_app(settings, pool, models, library, comment_seconds=comment_seconds)
     url = write_url(settings.address[0], sockets[0].getsockname()[1])
     server = Server(configure(app), app.state.desk.stopping, lambda: ready(url) if ready else None)
     running = asyncio.create_task(server.serve(sockets))

@@ -45,6 +45,7 @@ class OllamaRequest(Shape):
     truncate: bool = True
     shift: bool = True
     debug_render_only: bool = Field(False, alias="_debug_render_only")
+    documents: list[str] = Field(default_factory=list)
 
 
 class OllamaChat(OllamaRequest):

@@ -82,6 +82,7 @@ class OpenAIChat(Shape):
     )
 
     model: str = ""
+    documents: list[str] = Field(default_factory=list)
     messages: list[OpenAIMessage] = Field(default_factory=list)
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()

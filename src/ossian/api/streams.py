@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ossian.api.dialects import JSON_TYPE, Dialect, as_known, dump, error_response
-from ossian.chat import Done, Event, Events, Logprob, Text, Thinking, ToolCall, Usage
+from ossian.chat import Done, Event, Events, Logprob, Source, Sources, Text, Thinking, ToolCall, Usage
 from ossian.errors import ModelFailed, OssianError
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ class Whole:
     calls: tuple[ToolCall, ...]
     done: Done
     logprobs: tuple[Logprob, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 class StreamReply(Protocol):
@@ -168,6 +169,7 @@ def put_together(heard: Sequence[Event], done: Done) -> Whole:
         tuple(event for event in heard if isinstance(event, ToolCall)),
         done,
         tuple(likely for event in texts for likely in event.logprobs),
+        tuple(source for event in heard if isinstance(event, Sources) for source in event.passages),
     )
 
 

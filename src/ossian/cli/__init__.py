@@ -9,6 +9,7 @@ import typer
 from ossian import __version__
 from ossian.cli.bench import bench_command
 from ossian.cli.create import copy_command, create_command, push_command, remove_command
+from ossian.cli.docs import docs
 from ossian.cli.doctor import doctor_command
 from ossian.cli.models import list_command, ps_command, pull_command, show_command, stop_command
 from ossian.cli.run import run_command
@@ -37,6 +38,7 @@ HIDDEN = ("ls",)
 app = typer.Typer(add_completion=False, help="gpt-oss on your own machine.")
 for name, command in COMMANDS.items():
     app.command(name, hidden=name in HIDDEN)(command)
+app.add_typer(docs, name="docs")
 
 
 @app.callback(invoke_without_command=True)

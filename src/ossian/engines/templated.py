@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from ossian.chat import ChatRequest, CompletionRequest, Events
@@ -18,11 +19,17 @@ from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
 LOG = logging.getLogger(__name__)
+BACKGROUND_NICE = 10
 
 
-async def start_templated(file: ModelFile, context: int, settings: Settings) -> "TemplatedModel":
+async def start_templated(
+    file: ModelFile, context: int, settings: Settings, *, in_background: bool = False
+) -> "TemplatedModel":
     """Load a model file into a process of its own. Raises ModelFailed with the reason."""
-    return TemplatedModel(file, await Runner(spec_of(file, context, settings), settings.load_timeout).start())
+    spec = spec_of(file, context, settings)
+    if in_background:
+        spec = replace(spec, threads=1, parallel=1, nice=BACKGROUND_NICE)
+    return TemplatedModel(file, await Runner(spec, settings.load_timeout).start())
 
 
 class TemplatedModel(RawModel):

@@ -126,6 +126,19 @@ class Search:
         await self._embed_late(gathered)
         return await asyncio.to_thread(self._rank, gathered)
 
+    def use(self, embedder: Embedder | None) -> None:
+        """Search with this embedder from now on; what another one taught counts no more."""
+        if (embedder and embedder.name) != (self.embedder and self.embedder.name):
+            self._calibrations.clear()
+        self.embedder = embedder
+
+    def unlearn(self, collection: str) -> None:
+        """Forget what is usual where this collection is searched: it has changed."""
+        self._calibrations = {names: known for names, known in self._calibrations.items() if collection not in names}
+
+    def is_calibrated(self, collections: Sequence[str]) -> bool:
+        return tuple(collections) in self._calibrations
+
     async def calibrate(self, collections: Sequence[str]) -> Calibration:
         """Learn how near everyday questions come, so that `find` can tell what fits: again when much has changed.
 
