@@ -147,9 +147,9 @@ def fill(file: Connection, graph: Graph) -> None:
     if locked != (True,):
         return
     last, width = b"", HALF_BYTES * graph.width
-    while halves := dict(file.execute(SOME, (graph.embedder, last, width, VECTORS_AT_ONCE)).fetchall()):
-        graph.put(file, halves, "NOTHING")
-        last = max(halves)
+    while rows := file.execute(SOME, (graph.embedder, last, width, VECTORS_AT_ONCE)).fetchall():
+        graph.put(file, dict(rows), "NOTHING")
+        last = rows[-1][0]
     file.execute(f"SET maintenance_work_mem = '{BUILD_MEMORY}'; SET lock_timeout = 0")
     file.execute(f"DROP INDEX IF EXISTS {graph.table}_graph")  # of a server that died while it built
     query = f"CREATE INDEX CONCURRENTLY {graph.table}_graph ON {graph.table} USING hnsw (vector vector_ip_ops)"

@@ -38,9 +38,7 @@ FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], 
 WITH ORDINALITY AS new (chunk, first_line, last_line, page, context, length, words, position)
 ORDER BY position RETURNING number
 """
-PUT_SYMBOLS = (
-    "INSERT INTO symbols SELECT %s, symbol, place FROM unnest(%s::bytea[], %s::bigint[]) AS new (symbol, place)"
-)
+PUT_SYMBOLS = "INSERT INTO symbols SELECT %s, * FROM unnest(%s::bytea[], %s::bigint[])"
 NOTE_CHANGES = """
 INSERT INTO changes (collection, chunk) SELECT %s, number FROM chunks
 WHERE number = ANY(%s) AND EXISTS (SELECT FROM vectors WHERE vectors.digest = chunks.digest)
@@ -79,14 +77,14 @@ class Prepared:
 
 
 def find_number(file: Connection, table: Table, name: str) -> int | None:
-    row = file.execute(f"SELECT number FROM {table} WHERE digest = %s", (digest_of(name),)).fetchone()
+    row = file.execute(f"SELECT number FROM {table} WHERE digest = %s", (key_of(name),)).fetchone()
     return int(row[0]) if row else None
 
 
 def find_or_make(file: Connection, table: Table, name: str) -> int:
     number = find_number(file, table, name)
     if number is None:
-        file.execute(f"INSERT INTO {table} (digest, name) VALUES (%s, %s)", (digest_of(name), keepable_text(name)))
+        file.execute(f"INSERT INTO {table} (digest, name) VALUES (%s, %s)", (key_of(name), keepable_text(name)))
         number = find_number(file, table, name)
     assert number is not None
     return number
@@ -118,7 +116,7 @@ def put_chunks(file: Connection, chunks: Sequence[Chunk]) -> list[int]:
     new = [digest for (digest,) in file.execute(PUT_CHUNKS, (list(texts), list(texts.values())))]
     if new:
         file.execute(USE_VECTORS, (new,))
-    numbers = dict(file.execute(NUMBERS, (list(texts),)).fetchall())
+    numbers: dict[bytes, int] = dict(file.execute(NUMBERS, (list(texts),)).fetchall())
     return [numbers[digest_of(chunk.text)] for chunk in chunks]
 
 
@@ -146,7 +144,7 @@ def put_places(file: Connection, collection: int, number: int, prepared: Prepare
 def drop_file(file: Connection, collection: int, path: str) -> bool:
     """Take a file out; whether there was one."""
     query = "DELETE FROM files WHERE collection = %s AND path_digest = %s RETURNING number"
-    row = file.execute(query, (collection, digest_of(path))).fetchone()
+    row = file.execute(query, (collection, key_of(path))).fetchone()
     if row is None:
         return False
     chunks = drop_places(file, row[0])
@@ -192,6 +190,11 @@ def keepable(reading: Reading) -> Reading:
         replace(chunk, text=keepable_text(chunk.text), context=keepable_text(chunk.context)) for chunk in reading.chunks
     )
     return replace(reading, path=keepable_text(reading.path), chunks=chunks, skipped=keepable_text(reading.skipped))
+
+
+def key_of(text: str) -> bytes:
+    """What a text is known by, as it is kept."""
+    return digest_of(keepable_text(text))
 
 
 def keepable_text(text: str) -> str:

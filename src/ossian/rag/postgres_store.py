@@ -1,4 +1,4 @@
-"""Documents in a PostgreSQL database that several servers share: files, chunks by content, words, vectors as half floats.
+"""Documents in a PostgreSQL database that servers share: files, chunks by content, words, vectors as half floats.
 
 Vectors are compared exactly, in memory, as those of a SQLite file are. Those of a collection of `lists_from` chunks and
 more are found by a graph of pgvector's (HNSW), if the extension `vector` is there or may be made; else in memory.
