@@ -196,8 +196,9 @@ class PostgresFile:
 
 def find_version(file: Connection) -> int | None:
     """The version of the tables; None when there are none."""
-    (there,) = file.execute("SELECT to_regclass('ossian.about') IS NOT NULL").fetchone() or (False,)
-    row = file.execute("SELECT version FROM about").fetchone() if there else None
+    # Not to_regclass: it may answer from what this connection remembers, and miss what others made meanwhile.
+    there = file.execute("SELECT FROM pg_tables WHERE schemaname = 'ossian' AND tablename = 'about'").fetchone()
+    row = file.execute("SELECT version FROM ossian.about").fetchone() if there is not None else None
     return int(row[0]) if row else None
 
 
