@@ -75,6 +75,7 @@ def test_every_file_tells_how_far_it_is(shelf: Shelf) -> None:
     assert shelf.files("notes")[0] == KeptFile("islands.md", *about, "searchable", "", 2, 0)
     islands, scan = shelf.files("notes", "mini")
     assert islands == KeptFile("islands.md", *about, "meaning pending", "", 2, 1)
+    assert shelf.files("notes", "never heard of")[0].pending == 2
     assert (scan.state, scan.reason) == ("skipped", "its pages are pictures")
     shelf.keep_vectors("mini", {"Puffins nest on Runde.": NORTH})
     assert shelf.files("notes", "mini")[0].state == "searchable"

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from ossian.errors import LibraryFailed
+from ossian.errors import LibraryFailed, SettingInvalid
 
 VERSION = 1  # of the tables and of what is written into them; another one is not read
 PATIENCE_SECONDS = 60  # for other writers, and for one that says nothing in the middle of writing
@@ -101,8 +101,8 @@ class PostgresFile:
         self._url = url
         self._idle: list[Connection] = []
         self._turn = threading.Lock()
+        self.name = tell_name(url)
         with self._failures():
-            self.name = tell_name(url)
             self._create()
 
     @contextmanager
@@ -209,15 +209,17 @@ def make_tables(file: Connection) -> int:
 
 
 def tell_name(url: str) -> str:
-    """A database as a person knows it, without the key to it.
+    """A database as a person knows it, without the key to it. Raises SettingInvalid.
 
-    >>> tell_name("postgresql://me:secret@box/team"), tell_name("postgresql://[")
-    ('the database team at box', 'the database')
+    >>> tell_name("postgresql://me:secret@box/team")
+    'the database team at box'
     """
     try:
         parts = conninfo_to_dict(url)
-    except psycopg.Error:
-        return "the database"
+    except psycopg.Error:  # whose message shows the URL with the password
+        raise SettingInvalid(
+            "OSSIAN_LIBRARY cannot be understood: it is no URL of a database.", "Write postgresql://user@host/database."
+        ) from None
     return f"the database {parts.get('dbname', '')} at {parts.get('host', 'this machine')}"
 
 

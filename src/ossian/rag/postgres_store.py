@@ -22,7 +22,7 @@ from ossian.rag.postgres_rows import (
     put_file,
 )
 from ossian.rag.postgres_words import Asked, Stems, cover, find_words
-from ossian.rag.rows import read_file, read_vector, write_vector
+from ossian.rag.rows import NOBODY, read_file, read_vector, write_vector
 from ossian.rag.store import Collection, Hit, KeptFile, Placed, Reading, Vector
 from ossian.rag.vectors import LISTS_FROM
 
@@ -110,7 +110,7 @@ class PostgresShelf:
         """Every file, by its path. Without an embedder no meaning is pending."""
         with self._file.reading() as file:
             number = find_collection(file, collection)
-            wanted = find_number(file, "embedders", embedder) if embedder else None
+            wanted = (find_number(file, "embedders", embedder) or NOBODY) if embedder else None
             rows = file.execute(FILES, {"collection": number, "embedder": wanted})
             return tuple(read_file(row) for row in rows)
 

@@ -21,6 +21,7 @@ from ossian.rag.words import LONGEST_WORD, WORD
 
 MOST_ROWS = 25_000  # that the words of a question may touch: common words beside rare ones are left out
 K1, B = 1.2, 0.75  # of BM25, as SQLite has them
+LEAST_ODDS = 1 + 1e-6  # of a word that half of all places hold, as SQLite has it
 CONTEXT_WEIGHT = 0.4  # of a word in a chunk's context against one in its text
 LAST_POSITION = 16_383  # that a tsvector holds
 MOST_WORDS = 2_000  # different ones of a chunk: a tsvector takes no more than a megabyte
@@ -80,7 +81,7 @@ class Asked:
     def of(cls, file: Connection, stems: Stems, collection: int, terms: Sequence[str]) -> Self:
         words = [words_in(term) for term in terms]
         stem = stems.of(file, (word for each in words for word in each))
-        queries = dict.fromkeys(as_query(collection, [stem[word] for word in each]) for each in words if each)
+        queries = [as_query(collection, [stem[word] for word in each]) for each in words if each]
         places, length = file.execute(TOTALS, (collection,)).fetchone() or (0, 0)
         counts = [int((file.execute(COUNT, (query,)).fetchone() or (0,))[0]) for query in queries]
         return cls(tuple(queries), tuple(counts), places, length / max(1, places) or 1.0)
@@ -97,9 +98,9 @@ class Asked:
             kept.append((count, term))
         return kept
 
-    def rarity(self, count: int) -> float:
-        """A word's weight: as BM25 has it, and never nothing."""
-        return math.log(1 + max(0.0, self.places - count + 0.5) / (count + 0.5))
+    def odds(self, count: int) -> float:
+        """How much likelier it is that a place is without a word than with it."""
+        return max(0.0, self.places - count + 0.5) / (count + 0.5)
 
 
 def find_words(file: Connection, asked: Asked, count: int) -> list[Hit]:
@@ -107,7 +108,7 @@ def find_words(file: Connection, asked: Asked, count: int) -> list[Hit]:
     kept = asked.rare()
     bounds = {
         "terms": [term for _, term in kept],
-        "rarities": [asked.rarity(each) for each, _ in kept],
+        "rarities": [math.log(max(LEAST_ODDS, asked.odds(each))) for each, _ in kept],
         "weights": [CONTEXT_WEIGHT, 0.0, 0.0, 1.0],
         "average": asked.length,
         "k1": K1,
@@ -119,7 +120,7 @@ def find_words(file: Connection, asked: Asked, count: int) -> list[Hit]:
 
 def cover(file: Connection, asked: Asked, places: Iterable[int]) -> dict[int, float]:
     """How much of the terms stands at each place, each weighing as much as it is rare."""
-    rarities = [asked.rarity(count) for count in asked.counts]
+    rarities = [math.log(1 + asked.odds(count)) for count in asked.counts]
     whole = sum(rarities) or 1.0
     shares = dict.fromkeys(places, 0.0)
     for place, rarity in file.execute(COVER, (list(asked.terms), rarities, list(shares))):

@@ -11,6 +11,8 @@ from ossian.rag.store import KeptFile, Reading, State, Vector
 from ossian.rag.vectors import unit
 from ossian.rag.words import spread
 
+NOBODY = 0  # number of an embedder that has kept no vector yet
+
 Words = tuple[str, str]  # a chunk's text and context, as they stand in the index of words
 
 

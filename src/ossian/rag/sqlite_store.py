@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ossian.rag.meanings import Meanings, Whose
-from ossian.rag.rows import read_file, read_vector, words_of, writable, write_vector
+from ossian.rag.rows import NOBODY, read_file, read_vector, words_of, writable, write_vector
 from ossian.rag.sqlite_file import SqliteFile, create_words, words_table
 from ossian.rag.sqlite_meaning import SqliteSource
 from ossian.rag.sqlite_rows import (
@@ -100,7 +100,7 @@ class SqliteShelf:
         """Every file, by its path. Without an embedder no meaning is pending."""
         with self._file.reading() as file:
             number = find_collection(file, collection)
-            wanted = find_number(file, "embedders", embedder) if embedder else None
+            wanted = (find_number(file, "embedders", embedder) or NOBODY) if embedder else None
             rows = file.execute(FILES, {"collection": number, "embedder": wanted})
             return tuple(read_file(row) for row in rows)
 
