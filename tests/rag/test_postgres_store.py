@@ -81,7 +81,7 @@ def test_a_library_of_another_version_is_left_alone(database: Library) -> None:
     "url", ["postgresql://me:secret@127.0.0.1:1/team", "postgresql://me:secret@[", "postgresql://me:secret@/t?x=1"]
 )
 def test_a_database_that_is_not_there_is_told_without_the_password(url: str) -> None:
-    with pytest.raises((LibraryFailed, SettingInvalid), match="cannot be (used|understood)") as failure:
+    with pytest.raises((LibraryFailed, SettingInvalid), match=r"cannot be (used|understood)") as failure:
         open_shelf(url, Path())
     assert "secret" not in str(failure.value)
 
