@@ -3,7 +3,8 @@
     nice -n 19 python benchmarks/library.py --chunks 100000
     nice -n 19 python benchmarks/library.py --chunks 20000 --store postgresql://postgres@/empty?host=/tmp/socket
 
-Wall times, with this process's own time of the processor in brackets where it was measured. The text and the vectors are made beforehand.
+Wall times, with the processor's own in brackets where it was measured: this process's, not a database's. The text and
+the vectors are made beforehand.
 """
 
 import argparse

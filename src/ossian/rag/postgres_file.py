@@ -26,6 +26,7 @@ SET search_path = ossian, public;
 SET lock_timeout = '{PATIENCE_SECONDS}s';
 SET idle_in_transaction_session_timeout = '{PATIENCE_SECONDS}s';
 SET client_min_messages = warning;
+SET random_page_cost = 1.1;
 """
 
 # Names and paths are found by digests: an index of PostgreSQL takes no more than 2,700 bytes.

@@ -33,14 +33,16 @@ SELECT word, coalesce((ts_lexize('ossian.porter', word))[1], word) FROM unnest(%
 """
 TOTALS = "SELECT coalesce(sum(chunks), 0)::bigint, coalesce(sum(words), 0)::bigint FROM files WHERE collection = %s"
 COUNT = "SELECT count(*) FROM places WHERE words @@ %s::text::tsquery"
+# Materialized, because else the frequency is computed twice and whole rows are sorted.
 FIND = """
-SELECT max(chunk), number, sum(rarity * frequency * (%(k1)s + 1) / (frequency + %(k1)s * fullness)) AS score
-FROM (
+WITH found AS MATERIALIZED (
     SELECT places.chunk, places.number, rarity, 1 - %(b)s + %(b)s * length / %(average)s AS fullness,
         ts_rank_cd(%(weights)s::real[], words, term::tsquery)::double precision AS frequency
     FROM unnest(%(terms)s::text[], %(rarities)s::double precision[]) AS asked (term, rarity)
     JOIN places ON words @@ term::tsquery
-) AS found GROUP BY number ORDER BY score DESC, number LIMIT %(count)s
+)
+SELECT max(chunk), number, sum(rarity * frequency * (%(k1)s + 1) / (frequency + %(k1)s * fullness)) AS score
+FROM found GROUP BY number ORDER BY score DESC, number LIMIT %(count)s
 """
 COVER = """
 SELECT number, rarity FROM unnest(%s::text[], %s::double precision[]) AS asked (term, rarity)
