@@ -18,8 +18,17 @@ PATIENCE_SECONDS = 60  # for other writers, and for one that says nothing in the
 CONNECT_SECONDS = 10
 IDLE_CONNECTIONS = 4
 WRITERS_LOCK = 0x6F737369616E  # "ossian": writers of all servers come one after the other
-START_HINT = "Start the database, or check OSSIAN_LIBRARY, and try again: nothing is half written."
-ROOM_HINT = "See the database's own log; nothing is half written."
+# What to do next, by the first letters of PostgreSQL's error code; "" is of errors that the driver noticed itself.
+HINTS = {
+    "": "Start the database, or check OSSIAN_LIBRARY, and try again: nothing is half written.",
+    "57P": "Try again when the database has started: nothing is half written.",
+    "55P": "Another server writes for long, or hangs. Try again: nothing is half written.",
+    "28": "Check the user and the password in OSSIAN_LIBRARY.",
+    "3D": "Create the database, or check OSSIAN_LIBRARY.",
+    "42501": "Let this user create what it keeps: GRANT CREATE ON DATABASE … TO …;",
+    "53": "Make room for the database, or let it take more connections; nothing is half written.",
+}
+OTHER_HINT = "The database's own log says more; nothing is half written."
 
 HABITS = f"""
 SET search_path = ossian, public;
@@ -167,6 +176,7 @@ class PostgresFile:
             application_name="ossian",
             connect_timeout=CONNECT_SECONDS,
             keepalives_idle=PATIENCE_SECONDS // 2,
+            tcp_user_timeout=PATIENCE_SECONDS * 1_000,
         )
         connection.execute(HABITS)
         return connection
@@ -189,10 +199,8 @@ class PostgresFile:
         """Errors of the driver, told to a person; what it says after its first line is for programmers."""
         try:
             yield
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise LibraryFailed(f"{self.name} cannot be used: {first_line(error)}.", START_HINT) from error
         except psycopg.Error as error:
-            raise LibraryFailed(f"{self.name} cannot be used: {first_line(error)}.", ROOM_HINT) from error
+            raise LibraryFailed(f"{self.name} cannot be used: {first_line(error)}.", tell_hint(error)) from error
 
 
 def find_version(file: Connection) -> int | None:
@@ -222,6 +230,13 @@ def tell_name(url: str) -> str:
             "OSSIAN_LIBRARY cannot be understood: it is no URL of a database.", "Write postgresql://user@host/database."
         ) from None
     return f"the database {parts.get('dbname', '')} at {parts.get('host', 'this machine')}"
+
+
+def tell_hint(error: psycopg.Error) -> str:
+    code = error.sqlstate or ""
+    return next(
+        (hint for start, hint in HINTS.items() if code == start or (start and code.startswith(start))), OTHER_HINT
+    )
 
 
 def first_line(error: Exception) -> str:
