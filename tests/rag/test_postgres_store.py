@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy
 import pytest
-from ingest_forever import file_of
+from ingest_forever import FILES, file_of
 from postgres_process import PostgresProcess, running_postgres
 from small_library import read
 from test_crash import PROGRAM, check_inside
@@ -68,7 +68,7 @@ def test_a_database_that_went_away_is_named_and_is_found_again_when_it_is_back(o
 def test_who_may_not_make_tables_is_told_how_to_be_allowed(postgres: PostgresProcess) -> None:
     url = postgres.new_database()
     postgres.psql("postgres", "CREATE ROLE guest LOGIN")
-    with pytest.raises(LibraryFailed, match="permission denied .* GRANT CREATE ON DATABASE"):
+    with pytest.raises(LibraryFailed, match=r"permission denied .* GRANT CREATE ON DATABASE"):
         open_shelf(url.replace("postgres@", "guest@"), Path())
     with pytest.raises(LibraryFailed, match=r"does not exist. .*check OSSIAN_LIBRARY"):
         open_shelf(url.replace("@/", "@/no"), Path())
@@ -80,13 +80,11 @@ def test_a_writer_killed_in_the_middle_of_a_file_leaves_nothing_of_it(
     shelf = database.open()
     shelf.keep("c", [file_of(0)])
     before = shelf.files("c")
-    with psycopg.connect(database.where) as blocker:
-        blocker.execute("LOCK TABLE ossian.symbols IN SHARE MODE")  # so that it stops behind the texts and the words
-        with subprocess.Popen([sys.executable, str(PROGRAM), database.where, "0"]) as writer:
-            waiting = (
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'relation'"
-            )
-            eventually(lambda: blocker.execute(waiting).fetchone() == (1,), seconds=60)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'relation'"
+    with psycopg.connect(database.where) as blocker, psycopg.connect(database.where, autocommit=True) as watcher:
+        blocker.execute("LOCK TABLE ossian.symbols IN SHARE MODE")  # so that it stops when the old places are out
+        with subprocess.Popen([sys.executable, str(PROGRAM), database.where, str(FILES)]) as writer:
+            eventually(lambda: watcher.execute(waiting).fetchone() == (1,), seconds=60)
             assert shelf.files("c") == before
             writer.send_signal(signal.SIGKILL)
         blocker.rollback()

@@ -14,17 +14,15 @@ from psycopg.rows import TupleRow
 from ossian.errors import LibraryFailed, SettingInvalid
 
 VERSION = 1  # of the tables and of what is written into them; another one is not read
-PATIENCE_SECONDS = 60  # for other writers, and for one that says nothing in the middle of writing
+PATIENCE_SECONDS = 60  # for other writers, and for a network that is silent
+SILENCE_SECONDS = 300  # in the middle of a transaction: then the database ends it
 CONNECT_SECONDS = 10
 IDLE_CONNECTIONS = 4
 WRITERS_LOCK = 0x6F737369616E  # "ossian": writers of all servers come one after the other
-# What to do next, by the first letters of PostgreSQL's error code; "" is of errors that the driver noticed itself.
-HINTS = {
-    "": "Start the database, or check OSSIAN_LIBRARY, and try again: nothing is half written.",
+START_HINT = "Start the database, or check OSSIAN_LIBRARY, and try again: nothing is half written."
+HINTS = {  # by the first letters of PostgreSQL's error code
     "57P": "Try again when the database has started: nothing is half written.",
     "55P": "Another server writes for long, or hangs. Try again: nothing is half written.",
-    "28": "Check the user and the password in OSSIAN_LIBRARY.",
-    "3D": "Create the database, or check OSSIAN_LIBRARY.",
     "42501": "Let this user create what it keeps: GRANT CREATE ON DATABASE … TO …;",
     "53": "Make room for the database, or let it take more connections; nothing is half written.",
 }
@@ -33,7 +31,7 @@ OTHER_HINT = "The database's own log says more; nothing is half written."
 HABITS = f"""
 SET search_path = ossian, public;
 SET lock_timeout = '{PATIENCE_SECONDS}s';
-SET idle_in_transaction_session_timeout = '{PATIENCE_SECONDS}s';
+SET idle_in_transaction_session_timeout = '{SILENCE_SECONDS}s';
 SET client_min_messages = warning;
 SET random_page_cost = 1.1;
 """
@@ -233,10 +231,10 @@ def tell_name(url: str) -> str:
 
 
 def tell_hint(error: psycopg.Error) -> str:
-    code = error.sqlstate or ""
-    return next(
-        (hint for start, hint in HINTS.items() if code == start or (start and code.startswith(start))), OTHER_HINT
-    )
+    code = error.sqlstate
+    if code is None:  # no connection, or a lost one
+        return START_HINT
+    return next((hint for start, hint in HINTS.items() if code.startswith(start)), OTHER_HINT)
 
 
 def first_line(error: Exception) -> str:
