@@ -8,13 +8,14 @@ import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy
 
 from ossian.errors import LibraryFailed
 from ossian.rag.meanings import HALF_BYTES, Cosines, Whose, unpack
 from ossian.rag.postgres_file import Connection, PostgresFile
-from ossian.rag.postgres_meaning import PostgresSource
+from ossian.rag.postgres_meaning import INSIDE_ONE_BY_ONE, PostgresSource
 from ossian.rag.store import Vector
 
 log = logging.getLogger(__name__)
@@ -32,14 +33,8 @@ SOME = """
 SELECT digest, vector FROM vectors WHERE embedder = %s AND digest > %s AND length(vector) = %s
 ORDER BY digest LIMIT %s
 """
-FIND = """
-SELECT chunks.number, -distance FROM (
-    SELECT digest, vector <#> %(question)s::vector AS distance FROM {near} ORDER BY distance LIMIT %(look)s
-) AS nearest JOIN chunks ON chunks.digest = nearest.digest
-WHERE EXISTS (
-    SELECT FROM places JOIN files ON files.number = file WHERE chunk = chunks.number AND collection = %(collection)s
-) ORDER BY distance LIMIT %(count)s
-"""
+NEAREST = "SELECT digest, -(vector <#> %s::vector) FROM {near} ORDER BY vector <#> %s::vector LIMIT %s"
+CHUNKS = f"SELECT digest, number FROM chunks WHERE digest = ANY(%(digests)s) AND {INSIDE_ONE_BY_ONE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +75,12 @@ class Seeker:
         """Cosines of the nearest chunks, and of those in `also` that have a vector, by chunk."""
         look = min(MOST_LOOK, max(LEAST_LOOK, 2 * math.ceil(count / self.share)))
         file.execute(f"SET LOCAL hnsw.ef_search = {look}")
-        bounds = {"question": str(question.tolist()), "look": look, "collection": self.whose.collection}
-        rows = file.execute(FIND.format(near=self.graph.table), {**bounds, "count": count})
-        return dict(rows.fetchall()) | self.cosines(file, question, also)
+        text = str(question.tolist())
+        nearest = file.execute(NEAREST.format(near=self.graph.table), (text, text, look)).fetchall()
+        bounds = {"digests": [digest for digest, _ in nearest], "collection": self.whose.collection}
+        chunks: dict[bytes, int] = dict(file.execute(CHUNKS, bounds).fetchall())
+        found = ((chunks[digest], cosine) for digest, cosine in nearest if digest in chunks)
+        return dict(islice(found, count)) | self.cosines(file, question, also)
 
     def cosines(self, file: Connection, question: Vector, chunks: Iterable[int]) -> Cosines:
         rows = PostgresSource(file, self.whose).load_some(list(chunks))

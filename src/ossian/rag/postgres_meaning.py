@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass
 from ossian.rag.meanings import Rows, Whose
 from ossian.rag.postgres_file import Connection
 
-LOAD = """
-SELECT chunks.number, vector FROM chunks JOIN vectors ON vectors.digest = chunks.digest
-WHERE embedder = %(embedder)s AND EXISTS (
-    SELECT FROM places JOIN files ON files.number = file WHERE chunk = chunks.number AND collection = %(collection)s
-)
+INSIDE = """
+SELECT true FROM places JOIN files ON files.number = file WHERE chunk = chunks.number AND collection = %(collection)s
 """
-LOAD_SOME = f"{LOAD} AND chunks.number = ANY(%(chunks)s)"
+INSIDE_ONE_BY_ONE = f"({INSIDE} LIMIT 1)"  # for few chunks: of EXISTS the planner may make a list of the collection
+VECTORS = """
+SELECT chunks.number, vector FROM chunks JOIN vectors ON vectors.digest = chunks.digest WHERE embedder = %(embedder)s
+"""
+LOAD = f"{VECTORS} AND EXISTS ({INSIDE})"
+LOAD_SOME = f"{VECTORS} AND chunks.number = ANY(%(chunks)s) AND {INSIDE_ONE_BY_ONE}"
 CHANGED = "SELECT DISTINCT chunk FROM changes WHERE collection = %s AND number > %s"
 ROWS_AT_ONCE = 20_000
 
