@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ossian.rag.pieces import Chunk
 from ossian.rag.search import Embedder, Search
-from ossian.rag.shelf import open_shelf
+from ossian.rag.shelf import LIBRARY_FILE, open_shelf
 from ossian.rag.store import Reading, Shelf, digest_of
 from ossian.rag.vectors import unit
 
@@ -140,6 +140,8 @@ def main() -> None:
         if not shelf.collections():
             ingest(shelf, maker, arguments.chunks)
             fill(shelf, maker)
+        if (file := Path(arguments.store or Path(temporary) / LIBRARY_FILE)).is_file():
+            print(f"{file.stat().st_size / 1e6:.0f} MB")
         ask(shelf, maker)
         change(shelf, maker)
         print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB of memory at most")

@@ -223,11 +223,16 @@ def test_what_was_asked_about_is_given_beside_the_nearest_of_a_graph(
     assert found == {chunk: pytest.approx(score, abs=1e-3) for chunk, score in exact.items()}
 
 
-def test_who_may_not_have_pgvector_is_served_from_memory(postgres: PostgresProcess) -> None:
-    url = postgres.new_database()
+def plain_user(postgres: PostgresProcess, url: str) -> str:
+    """The URL of a user who may make a schema, and no more."""
     name = url.partition("@/")[2].partition("?")[0]
     postgres.psql(name, f"CREATE ROLE plain_{name} LOGIN; GRANT CREATE ON DATABASE {name} TO plain_{name}")
-    library = Library(url.replace("postgres@", f"plain_{name}@"))
+    return url.replace("postgres@", f"plain_{name}@")
+
+
+def test_who_may_not_have_pgvector_is_served_from_memory(postgres: PostgresProcess) -> None:
+    url = postgres.new_database()
+    library = Library(plain_user(postgres, url))
     shelf = library.open_with_lists(300)
     vectors = many_vectors(shelf)
     for _ in range(3):
@@ -235,3 +240,29 @@ def test_who_may_not_have_pgvector_is_served_from_memory(postgres: PostgresProce
     with psycopg.connect(url) as file:
         assert file.execute("SELECT count(*) FROM ossian.graphs").fetchone() == (0,)
     library.close()
+
+
+def test_pgvector_that_somebody_installed_serves_everybody(
+    postgres: PostgresProcess, eventually: Callable[..., None]
+) -> None:
+    url = postgres.new_database("CREATE EXTENSION vector")
+    library = Library(plain_user(postgres, url))
+    shelf = library.open_with_lists(300)
+    vectors = many_vectors(shelf)
+    assert nearest(shelf, vectors["text 7"]) == "text 7"
+    eventually(lambda: graph_is_ready(url), seconds=60)
+    assert nearest(shelf, vectors["text 7"]) == "text 7"
+    library.close()
+
+
+def test_a_small_collection_beside_large_ones_is_not_looked_for_in_the_graph_of_all(
+    database: Library, eventually: Callable[..., None]
+) -> None:
+    shelf = database.open_with_lists(300)
+    vectors = many_vectors(shelf)
+    nearest(shelf, vectors["text 7"])
+    eventually(lambda: graph_is_ready(database.where), seconds=60)
+    shelf.keep("small", [read("a.md", "text 1", "small")])
+    shelf.keep_vectors("mini", {"small": -vectors["text 7"]})
+    question = vectors["text 7"] / numpy.linalg.norm(vectors["text 7"])
+    assert len(shelf.find_meaning("small", "mini", question, 10)) == 2
