@@ -13,6 +13,7 @@ EXAMPLES = {
     "OSSIAN_HOST": ("0.0.0.0:8080", ("0.0.0.0", 8080)),
     "OSSIAN_MODELS": ("/models", Path("/models")),
     "OSSIAN_HOME": ("/home/me", Path("/home/me")),
+    "OSSIAN_LIBRARY": ("postgresql://box/team", "postgresql://box/team"),
     "OSSIAN_API_KEY": ("secret", "secret"),
     "OSSIAN_ADMIN_KEY": ("secret", "secret"),
     "OSSIAN_ORIGINS": ("https://a, https://b,", ("https://a", "https://b")),
