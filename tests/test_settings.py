@@ -31,7 +31,6 @@ EXAMPLES = {
     "OSSIAN_SPECULATION": ("off", "off"),
     "OSSIAN_LLAMA_SERVER": ("~/llama-server", Path.home() / "llama-server"),
     "OSSIAN_MAX_BODY": ("1024", 1024),
-    "OSSIAN_LIBRARY": ("/srv/documents.sqlite", "/srv/documents.sqlite"),
     "OSSIAN_EMBEDDER": ("off", "off"),
     "OSSIAN_PASSAGE_TOKENS": ("800", 800),
 }

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Model, Usage
 from ossian.engines.pool import Pool, StartModel
@@ -15,7 +14,7 @@ from ossian.rag.given import GivenMemory
 from ossian.rag.library import Library, cite
 from ossian.rag.roots import Roots
 from ossian.rag.search import Embedder
-from ossian.rag.sqlite_store import SqliteShelf
+from ossian.rag.shelf import open_shelf
 from ossian.settings import Settings
 from ossian.store.texts import TextStore
 
@@ -49,7 +48,7 @@ def open_library(settings: Settings, pool: Pool, start: StartModel | None = None
     embedders = Pool(few, pool.find, start or pool.start)
     store = TextStore(settings.home / "cache" / "passages.sqlite") if settings.cache_bytes else None
     return Library(
-        lambda: SqliteShelf(Path(settings.library or settings.home / "library.sqlite")),
+        lambda: open_shelf(settings.library, settings.home),
         Roots(settings.home / "library.json"),
         find_embedder=lambda: find_embedder(settings.embedder, embedders),
         is_busy=lambda: any(seat.users for seat in pool.loaded()),

@@ -103,7 +103,6 @@ class Settings:
     speculation: str = "auto"
     llama_server: Path | None = None
     max_body: int = 64 * 1024 * 1024
-    library: str = ""
     embedder: str = "all-minilm"
     passage_tokens: int = 1_600
 
@@ -185,9 +184,6 @@ VARIABLES = (
     ),
     Variable("llama_server", ("OSSIAN_LLAMA_SERVER",), read_path, "a llama-server binary to use instead of the wheel"),
     Variable("max_body", ("OSSIAN_MAX_BODY",), read_count, "largest request body, in bytes"),
-    Variable(
-        "library", ("OSSIAN_LIBRARY",), str, "where documents are kept: a SQLite file, or postgresql://…; else in HOME"
-    ),
     Variable(
         "embedder",
         ("OSSIAN_EMBEDDER",),

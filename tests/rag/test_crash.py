@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy
 import pytest
 from ingest_forever import CHUNKS, FILES, texts_of
+from places import Library
 
-from conftest import Library
 from ossian.rag.store import Shelf
 
 KILLS = int(os.environ.get("OSSIAN_TEST_KILLS", "6"))

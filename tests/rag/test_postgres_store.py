@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy
 import pytest
 from ingest_forever import FILES, file_of
+from places import Library
 from postgres_process import PostgresProcess, running_postgres
 from small_library import read
 from test_crash import PROGRAM, check_inside
 
-from conftest import Library
 from ossian.errors import CollectionNotFound, LibraryFailed, SettingInvalid
 from ossian.rag.shelf import open_shelf
 from ossian.rag.store import Shelf

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy
 import pytest
+from places import Library
 from small_library import read
 
-from conftest import Library
 from ossian.errors import CollectionNotFound
 from ossian.rag.store import Collection, KeptFile, Placed, Shelf
 

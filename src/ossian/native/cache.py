@@ -2,8 +2,8 @@
 
 A full block's name is a hash over the model and every token up to its end, so whoever sends the same beginning finds
 it, in this process or, through `BlockFiles`, in one that starts next week. A block is first in memory; the least
-recently used leave. What of a prompt stands behind its last full block is kept as well, in a copy: such a tail is known by what
-stands before it, and found again as far as its tokens agree.
+recently used leave. What of a prompt stands behind its last full block is kept as well, in a copy: such a tail is known
+by what stands before it, and found again as far as its tokens agree.
 """
 
 import contextlib

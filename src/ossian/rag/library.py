@@ -99,6 +99,8 @@ class Library:
         if self.close_embedder:
             await self.close_embedder()
         await asyncio.to_thread(self.reader.close)
+        if self._opened:
+            await asyncio.to_thread(self._opened.shelf.close)
 
     # --- what is there ------------------------------------------------------------------------------------------
 
