@@ -33,6 +33,7 @@ EXAMPLES = {
     "OSSIAN_MAX_BODY": ("1024", 1024),
     "OSSIAN_EMBEDDER": ("off", "off"),
     "OSSIAN_PASSAGE_TOKENS": ("800", 800),
+    "OSSIAN_WORKFLOW": ("off", False),
 }
 NAMES = [pytest.param(variable, name, id=name) for variable in VARIABLES for name in variable.names]
 

@@ -16,6 +16,7 @@ from ossian.errors import SettingInvalid
 ENGINES = ("auto", "native", "llama.cpp")
 PROMPT_ORDERS = ("cache", "official")
 SPECULATION = ("auto", "off")
+ON, OFF = ("on", "1", "true", "yes"), ("off", "0", "false", "no")
 DEFAULT_PORT = 11434
 HOME = Path.home() / ".ossian"
 DURATION_UNITS_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -72,6 +73,14 @@ def read_count(text: str) -> int:
     return int(text)
 
 
+def read_switch(text: str) -> bool:
+    """
+    >>> read_switch("off"), read_switch("1")
+    (False, True)
+    """
+    return read_choice(text.lower(), (*ON, *OFF)) in ON
+
+
 def read_choice(text: str, choices: tuple[str, ...]) -> str:
     if text not in choices:
         raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
@@ -105,6 +114,7 @@ class Settings:
     max_body: int = 64 * 1024 * 1024
     embedder: str = "all-minilm"
     passage_tokens: int = 1_600
+    workflow: bool = True
 
     @property
     def url(self) -> str:
@@ -190,6 +200,7 @@ VARIABLES = (
         str,
         "who gives documents their meaning: a model, or http://server/v1#model; off: words alone",
     ),
+    Variable("workflow", ("OSSIAN_WORKFLOW",), read_switch, "on: the page shows recent requests; off: none is kept"),
     Variable(
         "passage_tokens",
         ("OSSIAN_PASSAGE_TOKENS",),

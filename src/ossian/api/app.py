@@ -159,6 +159,8 @@ def add_route(app: FastAPI, route: Route) -> None:
         try:
             if route.manages:
                 check_admin(desk_of(request).settings, request.headers)
+            if desk_of(request).settings.workflow and route.body and "model" in route.body.model_fields:
+                await desk_of(request).workflow.begin(request)
             return await route.answer(request)
         except ClientDisconnect:
             return Response(status_code=CLIENT_CLOSED_REQUEST)

@@ -15,6 +15,7 @@ from ossian.api.dialects import Dialect
 from ossian.api.metrics import Metrics
 from ossian.api.recall import CallMemory, recall, remember_calls
 from ossian.api.streams import Reply, StreamResponse, WholeResponse, gather
+from ossian.api.workflow import Workflow
 from ossian.chat import ChatRequest, CompletionRequest, Events, Sources, Text
 from ossian.engines.pool import Pool
 from ossian.errors import BadRequest, ModelNotFound, NotEnoughMemory
@@ -38,6 +39,7 @@ class Desk:
     calls: CallMemory = field(default_factory=CallMemory)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     metrics: Metrics = field(default_factory=Metrics)
+    workflow: Workflow = field(default_factory=Workflow)
 
     def find(self, name: str) -> ModelFile:
         """The model of this name, with or without collections behind it.
@@ -87,8 +89,9 @@ class Desk:
             request = await recall(self.place(request), self.calls, file.digest)
         elif self.split(request.model)[1]:
             raise BadRequest("documents are answered from in conversations: use /api/chat or /v1/chat/completions")
-        answered = remember_calls(self.metrics.watch(answer(request, self.pool, self.library)), self.calls, file.digest)
-        async with aclosing(answered) as events:
+        answered = self.metrics.watch(answer(request, self.pool, self.library))
+        kept = remember_calls(self.workflow.watch(request, answered), self.calls, file.digest)
+        async with aclosing(kept) as events:
             async for event in events:
                 if isinstance(event, Sources) and list_sources:
                     event = Text("" if request.format else write_sources(event.passages))

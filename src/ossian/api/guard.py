@@ -21,6 +21,7 @@ from ossian.errors import BadRequest, Forbidden
 from ossian.settings import Settings
 
 UPLOADS = "/api/blobs/"
+PAGE = "/ui"
 OWN_HOSTS = ("localhost", "0.0.0.0", "127.0.0.1")
 DEFAULT_ORIGINS = (
     *(f"{scheme}://{host}{port}" for scheme in ("http", "https") for host in OWN_HOSTS for port in ("", ":*")),
@@ -110,6 +111,8 @@ async def check_size(limit: int, receive: Receive, headers: Headers) -> None:
 def check_key(settings: Settings, scope: Scope, headers: Headers) -> None:
     """Raise Forbidden unless the caller has a key. Not a 401: there VS Code shows its own sign-in dialog."""
     if not settings.api_key or (scope["path"] == "/" and scope.get("method") in ("GET", "HEAD")):
+        return
+    if f"{scope['path']}/".startswith(f"{PAGE}/"):  # browsers send no key by themselves: the page asks for it
         return
     if not has_key(headers, settings.api_key, settings.admin_key):
         raise Forbidden("this server wants its API key:", "send Authorization: Bearer followed by the key.")

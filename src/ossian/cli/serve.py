@@ -45,7 +45,18 @@ def serve_command(
     pool, models = build_fake(settings, script, pause) if fake else build_pool(settings)
     documents = open_library(settings, pool, None if fake else partial(start_in_background, settings=settings))
     said = "Ossian is running at {}  (Ctrl+C ends it)"
-    asyncio.run(serve(settings, pool, models, documents, ready=lambda url: talk(said.format(url))))
+    from ossian.web.mount import mount  # half a second, which no other command should wait for
+
+    asyncio.run(
+        serve(
+            settings,
+            pool,
+            models,
+            documents,
+            decorate=partial(mount, settings=settings),
+            ready=lambda url: talk(said.format(url)),
+        )
+    )
 
 
 def build_pool(settings: Settings) -> tuple[Pool, Models]:

@@ -80,11 +80,14 @@ class Context:
         return Given(tuple(number(self._choose(request, findings, earlier), earlier)))
 
     def _choose(self, request: ChatRequest, findings: Findings, earlier: Sequence[Source]) -> list[Passage]:
-        """The best that fit into the budget and were not given yet, in the order of their places."""
+        """The best that fit into the budget and were not given yet, in the order of their places.
+
+        What fits worse than the mean of all candidates would cost time to read and lead astray.
+        """
         room = min(self.tokens, request.context // CONTEXT_SHARE) if request.context else self.tokens
         had = {(each.path, each.text) for each in earlier}
         chosen: list[Passage] = []
-        for passage in findings.passages:
+        for passage in (each for each in findings.passages if each.score >= min(0.0, findings.passages[0].score)):
             cost = estimate_tokens(passage.text) + estimate_tokens(passage.path) + WRITTEN_AROUND
             if (passage.path, passage.text) not in had and cost <= room:
                 chosen.append(passage)

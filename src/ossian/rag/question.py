@@ -10,7 +10,7 @@ from ossian.chat import Message
 from ossian.rag.words import terms_of
 
 LONGEST_QUESTION = 2_000  # characters; what is longer is pasted text, whose end holds the question
-FEW_TERMS = 2
+FEW_TERMS = 1
 EARLIER_QUESTIONS = 2
 WRAPPED = re.compile(r"<(userRequest|user_query|task|question)>\s*(.*?)\s*</\1>", re.DOTALL)
 LEANS = re.compile(

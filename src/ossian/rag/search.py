@@ -240,7 +240,8 @@ def make_candidate(chunk: int, place: int, placed: Placed, gathered: Gathered, d
     hit = gathered.hits.get(chunk)
     document = (placed.collection, placed.path)
     meaning = gathered.cosines.get(chunk)
-    return Candidate(chunk, place, document, placed.position, hit.score if hit else 0.0, meaning, defines)
+    score = hit.score if hit else 0.0
+    return Candidate(chunk, place, document, placed.position, score, meaning, defines, placed.page)
 
 
 def tell_meaning(candidates: Sequence[Candidate]) -> Meaning:
