@@ -371,7 +371,7 @@ ERRORS = [
     pytest.param(ask(messages=[{"role": "user", "content": [{}]}]), 400, "messages[0].content[0].type is missing", id="block without type"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "text"}]}]), 400, "messages[0].content[0].text is missing", id="text without text"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "image", "source": {"type": "base64"}}]}]), 400, '"fake" does not support images', id="image"),
-    pytest.param(ask(messages=[{"role": "user", "content": [{"type": "image", "source": "x"}]}]), 400, "messages[0].content[0].source must be an object", id="source"),
+    pytest.param(ask(messages=[{"role": "user", "content": [{"type": "image", "source": 3}]}]), 400, "messages[0].content[0].source must be an object", id="source"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "tool_use", "id": "a", "name": "b"}]}]), 400, 'type "tool_use" is not supported here', id="call of a user"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "tool_result"}]}]), 400, "messages[0].content[0].tool_use_id is missing", id="result without id"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": [{"type": "image"}]}]}]), 400, "images", id="image in a result"),

@@ -37,6 +37,9 @@ class SourceShape(Shape):
     content: Annotated[list["BlockShape"], blocks_or_text()] = Field(default_factory=list)
 
 
+Source = Annotated[SourceShape | None, BeforeValidator(as_source, json_schema_input_type=str | SourceShape | None)]
+
+
 class BlockShape(Shape):
     """`citations` is a list in a text and an object in a document or a search result."""
 
@@ -49,9 +52,7 @@ class BlockShape(Shape):
     tool_use_id: str | None = None
     content: Annotated[list["BlockShape"], blocks_or_text()] = Field(default_factory=list)
     is_error: bool = False
-    source: Annotated[
-        SourceShape | None, BeforeValidator(as_source, json_schema_input_type=str | SourceShape | None)
-    ] = None
+    source: Source = None
     title: str = ""
     context: str = ""
     citations: Any = None
