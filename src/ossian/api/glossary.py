@@ -229,7 +229,7 @@ GLOSSARY = {
     "truncation": "`disabled`: a prompt that is too long is refused.",
     "typical_p": "Draw only from tokens about as likely as is usual; 1 does nothing.",
     "user": NOWHERE,
-    "verbose": "Also tell the long lists of the file.",
+    "verbose": "Also tell the long lists of the file, its vocabulary too, and its tensors.",
     "verbosity": NOWHERE,
 }
 
