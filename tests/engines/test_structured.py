@@ -53,6 +53,7 @@ SCHEMAS = {
     "booleans and nulls": record(a={"type": "boolean"}, b={"type": "null"}, c={"type": ["integer", "null"]}),
     "bounded string": record(a={"type": "string", "minLength": 3, "maxLength": 6}),
     "enum of all kinds": record(a={"enum": ["x", 1, None, True, {"k": [1]}, 'say "hi"', "é\n"]}),
+    "names and values that look like tags": record(**{'"<|end|>\\': {"enum": ["(!<|end|>)*", "[<|call|>]"]}}),
     "const": record(a={"const": "only this"}),
     "list": record(a={"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 4}),
     "list of lists": record(
@@ -112,6 +113,9 @@ REFUSED = {
     "is none of": {"type": "text"},
     "$ref": {"$ref": "https://example.org/schema"},
     "malformed": {"type": "object", "properties": 5},
+    "never ends": {"$ref": "#/$defs/n", "$defs": {"n": record(n={"$ref": "#/$defs/n"})}},
+    "no number of 16 digits": {"type": "integer", "minimum": 10**30, "maximum": 10**30 + 5},
+    "minItems": {"type": "array", "items": {"type": "integer"}, "minItems": 100_000},
     "nested deeper": json.loads('{"items":' * 150 + "true" + "}" * 150),
 }
 
