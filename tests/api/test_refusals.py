@@ -94,6 +94,7 @@ OPENAI_REFUSALS = [
     pytest.param(chat(logit_bias={"a": 2}), 400, 'logit_bias: "a" is no token id', id="logit_bias"),
     pytest.param(chat(tool_choice="required"), 400, 'tool_choice is "required", but there are no tools', id="required"),
     pytest.param(chat(tools=[TOOL], tool_choice={"type": "function", "function": {"name": "other"}}), 400, 'tool_choice names "other"', id="named"),
+    pytest.param(chat(tools=[{"type": "function", "function": {"name": ""}}]), 400, "tools[0].function.name is empty", id="tool without a name"),
     pytest.param(chat(tools=[TOOL], tool_choice=7), 400, "tool_choice must be", id="odd choice"),
     pytest.param(chat(tools=[TOOL], tool_choice=allowed("other")), 400, 'tool_choice names "other"', id="allowed"),
     pytest.param(chat(tools=[TOOL], tool_choice=allowed(7)), 400, "tool_choice.allowed_tools.tools must be a list", id="odd allowed"),

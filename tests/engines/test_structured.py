@@ -202,6 +202,27 @@ async def test_a_tool_that_was_not_offered_cannot_be_chosen(model: LocalModel) -
         await listen(model, ask(tools=TOOLS, tool_choice=OnlyTool("other")))
 
 
+@pytest.mark.parametrize(
+    "schema", [{"type": "array"}, {"type": ["object", "null"]}, {"description": "Any."}, {"enum": [1]}]
+)
+async def test_arguments_are_an_object_whatever_the_schema_says(model: LocalModel, schema: Any) -> None:
+    for seed in range(3):
+        asked = ask(tools=(Tool("odd", parameters=schema),), tool_choice="required", sampling=sampling(seed))
+        *calls, _ = await listen(model, asked)
+        assert [type(json.loads(call.arguments)) for call in calls if isinstance(call, ToolCall)] == [dict]
+
+
+async def test_a_strict_tool_whose_arguments_are_no_object_is_refused(model: LocalModel) -> None:
+    with pytest.raises(SchemaNotSupported, match='the parameters of the tool "odd" must be those of an object'):
+        await listen(model, ask(tools=(Tool("odd", parameters={"type": "array"}, strict=True),)))
+
+
+async def test_no_call_can_be_required_in_the_middle_of_an_answer(model: LocalModel) -> None:
+    begun = (Message("user", "Go."), Message("assistant", "I will"))
+    with pytest.raises(BadRequest, match="tool_choice asks for a call"):
+        await listen(model, replace(ask(tools=TOOLS, tool_choice="required"), messages=begun))
+
+
 async def test_an_odd_schema_of_a_tool_is_advice_unless_the_tool_is_strict(model: LocalModel) -> None:
     odd = Tool("pick", parameters=record(a={"type": "array", "items": {"type": "integer"}, "uniqueItems": True}))
     events = await listen(model, ask(tools=(odd,), tool_choice="required"))

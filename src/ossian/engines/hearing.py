@@ -87,7 +87,8 @@ class Answer:
     @property
     def goes_on_in(self) -> Opening:
         """Where an answer that wants more goes on: in the final channel; with tools the model still has the choice."""
-        return "header" if self._is_stuck and callable_tools(self.request) else "final"
+        may_call = self._is_stuck and callable_tools(self.request)
+        return "header" if may_call or self._must_call else "final"
 
     @property
     def thinking(self) -> str:
