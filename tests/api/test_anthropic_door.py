@@ -140,6 +140,20 @@ def test_a_tool_round_trip_with_the_client(serve):
     )
 
 
+def test_the_clients_own_loop_calls_a_tool_and_goes_on(serve):
+    """It asks for a thread, kept by the server, and does without one where that is refused in Anthropic's words."""
+
+    @anthropic.beta_tool
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return f"rain in {city}"
+
+    server = serve([[ToolCall("c", "weather", '{"city": "Oslo"}')], [Text("It rains.")]])
+    runner = client_of(server).beta.messages.tool_runner(**ask(tools=[weather]))
+    assert [answer.stop_reason for answer in runner] == ["tool_use", "end_turn"]
+    assert server.model.requests[1].messages[-1].content == "rain in Oslo"
+
+
 def test_a_streamed_call_reaches_the_client_whole(serve):
     server = serve([[ToolCall("c", "weather", '{"a": [1, "é"]}'), ToolCall("c", "weather", "oops")]])
     with client_of(server).messages.stream(**ask(tools=[WEATHER])) as stream:

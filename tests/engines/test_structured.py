@@ -4,10 +4,12 @@ import json
 import re
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import jsonschema
 import pytest
+from pydantic import TypeAdapter
 
 from ossian.chat import ChatRequest, Done, Event, Message, OnlyTool, Sampling, Text, Tool, ToolCall
 from ossian.engines.local import LocalModel
@@ -80,6 +82,15 @@ SCHEMAS = {
     "tree": {**NODE, "$defs": {"node": NODE}},
     "any of": record(a={"anyOf": [{"type": "integer"}, record(b={"type": "null"})]}),
     "one of by a fixed property": record(shape={"oneOf": [CIRCLE, SQUARE]}),
+    "one of by a discriminator": {
+        "$defs": {"circle": CIRCLE, "square": SQUARE},
+        **record(
+            shape={
+                "oneOf": [{"$ref": "#/$defs/circle"}, {"$ref": "#/$defs/square"}],
+                "discriminator": {"propertyName": "kind", "mapping": {"circle": "#/$defs/circle"}},
+            }
+        ),
+    },
     "one of by type": record(a={"oneOf": [{"type": "string", "maxLength": 3}, {"type": "integer"}]}),
     "all of": {
         "allOf": [
@@ -91,7 +102,10 @@ SCHEMAS = {
     "pattern with quotes": record(a={"type": "string", "pattern": r'^"[^a"]{1,4}\\$'}),
     "pattern anywhere": record(a={"type": "string", "pattern": "ab?c"}),
     "formats": record(
-        **{kind: {"type": "string", "format": kind} for kind in ("date", "time", "date-time", "uuid", "ipv4", "email")}
+        **{
+            kind: {"type": "string", "format": kind}
+            for kind in ("date", "time", "date-time", "uuid", "ipv4", "ipv6", "email")
+        }
     ),
     "required without a schema": {"type": "object", "required": ["x"]},
     "a list at the top": {"type": "array", "items": {"type": "boolean"}, "maxItems": 5},
@@ -147,6 +161,14 @@ async def test_whatever_is_written_satisfies_the_schema(model: LocalModel, schem
         events = await listen(model, ask(format=schema, sampling=sampling(seed)))
         assert isinstance(events[-1], Done) and events[-1].reason == "stop"
         jsonschema.validate(json.loads(text_of(events)), schema, format_checker=CHECKER)
+
+
+async def test_durations_and_names_of_hosts_can_be_read(model: LocalModel) -> None:
+    schema = record(**{kind: {"type": "string", "format": kind} for kind in ("duration", "hostname")})
+    for seed in range(8):
+        told = json.loads(text_of(await listen(model, ask(format=schema, sampling=sampling(seed)))))
+        assert TypeAdapter(timedelta).validate_python(told["duration"]) >= timedelta(0)
+        assert all(0 < len(label) < 64 and label[-1] != "-" for label in told["hostname"].split("."))
 
 
 @pytest.mark.parametrize(("keyword", "schema"), REFUSED.items(), ids=list(REFUSED))

@@ -12,7 +12,7 @@ from ossian.errors import SchemaNotSupported
 from ossian.harmony.gbnf import SPACE, either, quote, repeat, separated, sequence, write_members
 from ossian.harmony.gbnf_reading import find_ending, read_rules
 from ossian.harmony.number_grammar import write_integer, write_number
-from ossian.harmony.pattern_grammar import string_matching
+from ossian.harmony.pattern_grammar import FORMATS, string_matching
 from ossian.harmony.schema_reading import (
     KEPT,
     REMARKS,
@@ -26,14 +26,6 @@ from ossian.harmony.schema_reading import (
 )
 from ossian.harmony.typescript import DEFINITIONS, find_definition
 
-FORMATS = {
-    "date": r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$",
-    "time": r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
-    "uuid": r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
-    "ipv4": r"^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])$",
-    "email": r"^[a-z0-9._+]{1,40}@[a-z0-9]{1,30}(\.[a-z0-9]{1,20}){0,2}\.[a-z]{2,8}$",
-}
-FORMATS["date-time"] = FORMATS["date"][:-1] + "T" + FORMATS["time"][1:]
 ANYTHING = "value"
 SHORT_BODY = 60
 MOST_NESTED = 100
@@ -158,6 +150,11 @@ class Writer:
         self.holds_itself = self.holds_itself or not self._into.rules[self._references[reference]]
         return self._references[reference]
 
+    def _look_up(self, schema: Any) -> Any:
+        """What a bare reference means; any other schema as it is."""
+        is_reference = isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str)
+        return find_definition(self._root, schema["$ref"]) if is_reference else schema
+
     def _exists(self, reference: str) -> bool:
         *path, last = reference.removeprefix("#/").split("/")
         return last in find_definition(self._root, "#/" + "/".join(path)) if path else last in self._root
@@ -178,7 +175,7 @@ class Writer:
         beside = {key: value for key, value in schema.items() if key != keyword and key not in DEFINITIONS}
         if keyword == "allOf":
             return self.write(self._merge([beside, *choices], at), at)
-        if keyword == "oneOf" and not differ(choices):
+        if keyword == "oneOf" and not differ([self._look_up(choice) for choice in choices]):
             self._refuse("oneOf", at, "its choices may be satisfied at once; write anyOf")
         places = (f"{at}/{keyword}/{index}" for index in range(len(choices)))
         if beside.keys() - REMARKS:

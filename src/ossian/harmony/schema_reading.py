@@ -14,7 +14,7 @@ def words(text: str) -> frozenset[str]:
 TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 REMARKS = words(
     "$schema $id $anchor $comment $vocabulary $defs definitions title description default examples example deprecated "
-    "readOnly writeOnly contentMediaType contentEncoding strict name nullable id"
+    "readOnly writeOnly contentMediaType contentEncoding strict name nullable id discriminator"
 )
 KEPT = {
     "object": words("properties required additionalProperties"),
