@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ossian.api.anthropic_reply import AnthropicReply, Display
 from ossian.api.anthropic_turns import read_turns
 from ossian.api.desk import desk_of
-from ossian.api.dialects import ANTHROPIC, REQUEST_ID
+from ossian.api.dialects import ANTHROPIC, REQUEST_ID, Refusal
 from ossian.api.options import read_format, read_options, read_think, with_options
 from ossian.api.shapes import FunctionShape, ToolShape, read_body
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt, AnthropicTool, ThinkingShape
@@ -30,7 +30,8 @@ REASONING_OF_EFFORT: dict[str, Reasoning] = {
 LOW_BUDGET_TOKENS = 4_096
 MEDIUM_BUDGET_TOKENS = 16_384
 DISPLAYS: dict[str, Display] = {"summarized": "shown", "omitted": "sealed"}
-UNSERVED = ("container", "diagnostics", "compaction", "thread", "fallbacks", "fallback_credit_token")
+UNSERVED = ("container", "diagnostics", "compaction", "fallbacks", "fallback_credit_token")
+THREADLESS = "thread_unsupported_request"
 
 
 async def messages(request: Request) -> Response:
@@ -118,6 +119,8 @@ def refuse_unserved(body: AnthropicPrompt) -> None:
         f'inference_geo "{body.inference_geo}"': body.inference_geo != "global",
         f"context_management with {', '.join(edits)}": bool(edits),
     }
+    if body.thread is not None:
+        raise Refusal("thread is not supported: send the whole conversation", "thread", THREADLESS)
     for name in (name for name, unserved in asked.items() if unserved):
         raise BadRequest(f"{name} is not supported")
 

@@ -80,7 +80,10 @@ def write_openai_error(error: OssianError, prompt: str = "messages") -> dict[str
 
 def write_anthropic_error(error: OssianError) -> dict[str, Any]:
     kind = "overloaded_error" if isinstance(error, ServerBusy) else ANTHROPIC_KINDS.get(error.status, "api_error")
-    said = {"type": kind, "message": str(error)}
+    said: dict[str, Any] = {"type": kind, "message": str(error)}
+    if isinstance(error, Refusal) and error.code:
+        # Anthropic's client then does without, where it asked by itself (its tool_runner asks for a thread).
+        said["details"] = {"error_code": error.code, "unsupported": [error.param]}
     return {"type": "error", "error": said, "request_id": f"req_{secrets.token_hex(12)}"}
 
 

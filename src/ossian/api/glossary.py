@@ -217,7 +217,7 @@ GLOSSARY = {
     "tokens": "Token ids of this model.",
     "tool_call_id": "Which call a tool's result belongs to.",
     "tool_calls": "The functions that this turn called.",
-    "tool_choice": "auto, none, required, or the one function that must be called.",
+    "tool_choice": "auto, none, required, the one function that must be called, or those that may be.",
     "AnthropicChat.tool_choice": "Whether a function must be called, and which.",
     "AnthropicPrompt.tool_choice": "Whether a function must be called, and which.",
     "tool_name": "The name of the tool, in the result of one.",
@@ -232,7 +232,7 @@ GLOSSARY = {
     "truncation": "`disabled`: a prompt that is too long is refused.",
     "typical_p": "Draw only from tokens about as likely as is usual; 1 does nothing.",
     "user": NOWHERE,
-    "verbose": "Also tell the long lists of the file.",
+    "verbose": "Also tell the long lists of the file, its vocabulary too, and its tensors.",
     "verbosity": NOWHERE,
 }
 

@@ -1,6 +1,8 @@
 """Ollama's door for models: which there are, what each can do, which are loaded."""
 
+import asyncio
 import json
+import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +19,7 @@ from ossian.chat import MODEL_CAPABILITIES
 from ossian.engines.pool import Seat
 from ossian.errors import BadRequest
 from ossian.store.catalogue import ModelFile
+from ossian.store.gguf import TENSOR_KINDS, Layout, Tensor, read_layout
 from ossian.store.modelfile import Modelfile, write_modelfile
 
 OLLAMA_VERSION = "0.33.0"  # clients ask for at least 0.6.4 (Copilot's ollamaProvider.ts)
@@ -72,6 +75,8 @@ async def show(request: Request) -> Response:
     desk = desk_of(request)
     file = desk.find(asked)
     shown = write_show(file, desk, verbose=body.verbose)
+    if body.verbose and file.path.is_file():
+        add_head(shown, await asyncio.to_thread(read_layout, file.path))
     if request.headers.get("user-agent", "").startswith(COPILOT_AGENT):
         shown["model_info"]["general.basename"] = asked  # the label in VS Code's model picker
     return json_response(shown)
@@ -142,6 +147,24 @@ def write_model_info(file: ModelFile, context: int, *, verbose: bool) -> dict[st
     if file.parameter_count:
         info["general.parameter_count"] = file.parameter_count
     return {**info, "ossian.trained_context_length": file.context_length}
+
+
+def add_head(shown: dict[str, Any], head: Layout) -> None:
+    """The file's long lists, its vocabulary above all, and what its tensors are."""
+    known = shown["model_info"]
+    long = {key: value for key, value in head.metadata.items() if isinstance(value, list) and key not in known}
+    shown["model_info"] = known | {key: [write_number(item) for item in value] for key, value in long.items()}
+    shown["tensors"] = [write_tensor(tensor) for tensor in head.tensors.values()]
+
+
+def write_number(value: Any) -> Any:
+    """What JSON can say of an item of a list."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_tensor(tensor: Tensor) -> dict[str, Any]:
+    kind = TENSOR_KINDS.get(tensor.kind, f"type {tensor.kind}")
+    return {"name": tensor.name, "type": kind, "shape": list(tensor.sizes)}
 
 
 def write_details(file: ModelFile) -> dict[str, Any]:

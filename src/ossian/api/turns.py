@@ -30,6 +30,8 @@ def read_tools(shapes: Sequence[ToolShape], file: ModelFile) -> tuple[Tool, ...]
     for index, shape in enumerate(shapes):
         if shape.type != "function":
             raise BadRequest(f'tools[{index}].type "{shape.type}" is not supported; write "function"')
+        if not shape.function.name:
+            raise BadRequest(f"tools[{index}].function.name is empty")
     if shapes and "tools" not in file.capabilities:
         raise BadRequest(f"{ollama_name(file)} does not support tools")
     offered = (shape.function for shape in shapes)
