@@ -7,13 +7,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Model, Usage
+from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Model, Sources, Usage
 from ossian.engines.pool import Pool, StartModel
 from ossian.engines.remote_embedder import read_remote
 from ossian.errors import BadRequest, ContextTooLong
 from ossian.rag.given import GivenMemory
 from ossian.rag.library import Library, cite
 from ossian.rag.roots import Roots
+from ossian.rag.rounds import look
 from ossian.rag.search import Embedder
 from ossian.rag.sqlite_store import SqliteShelf
 from ossian.settings import Settings
@@ -108,10 +109,25 @@ async def answer(request: ChatRequest | CompletionRequest, pool: Pool, library: 
     if isinstance(request, CompletionRequest) or not request.documents:
         events = ask(request, pool)
     else:
-        prepared = await library.prepare(request)
-        events = cite(ask(prepared.request, pool), prepared)
+        events = answer_from_documents(request, pool, library)
     async with aclosing(events):
         async for event in events:
+            yield event
+
+
+async def answer_from_documents(request: ChatRequest, pool: Pool, library: Library) -> Events:
+    """The answer with its citations checked; on request the model looks into the documents by itself as well."""
+    prepared = await library.prepare(request)
+    asked = prepared.request
+    if request.document_tools:
+        tools = library.tools(request.documents, request.context)
+        events = look(asked, tools, prepared.sources, lambda round: ask(round, pool))
+    else:
+        events = ask(asked, pool)
+    async with aclosing(cite(events, prepared)) as cited:
+        async for event in cited:
+            if isinstance(event, Sources):
+                await library.remember(prepared, event.passages)
             yield event
 
 

@@ -35,6 +35,7 @@ GLOSSARY = {
     "dimensions": "Keep so many numbers of each vector; the rest is cut off.",
     "disable_parallel_tool_use": "Pass on only the first call.",
     "display": "`summarized` shows the thinking, `omitted` leaves its blocks empty.",
+    "document_tools": "Let the model look into `documents` by itself: search, definition, references, read.",
     "documents": "Collections of documents to answer from.",
     "Rerank.documents": "Texts, or objects with a `text`.",
     "draft": REFUSED,

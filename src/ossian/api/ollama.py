@@ -73,7 +73,8 @@ def read_chat(body: OllamaChat, file: ModelFile) -> ChatRequest:
     check_ability("chat", body.model, file)
     messages = [read_message(shape, index, body.model) for index, shape in enumerate(body.messages)]
     asked = write_request(body, file, finish_conversation(messages, file), body.tools)
-    return replace(asked, tool_choice=read_tool_choice(body.tool_choice, asked.tools))
+    choice = read_tool_choice(body.tool_choice, asked.tools)
+    return replace(asked, tool_choice=choice, document_tools=body.document_tools)
 
 
 def write_request(body: OllamaRequest, file: ModelFile, messages: tuple[Message, ...], tools: list[Any]) -> ChatRequest:
