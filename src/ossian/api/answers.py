@@ -130,6 +130,9 @@ ANSWERS: Mapping[str, Mapping[str, Said]] = {
         "GET /api/library/{name}/text": Said(said_library.Lines, others=(BAD_REQUEST, *KEPT), queries=LINES),
         "DELETE /api/library/{name}/documents": Said(said_library.Removed),
         "DELETE /api/library/{name}": Said(said_library.Removed, others=KEPT),
+        "GET /api/tools": Said(said_library.DocumentTools),
+        "POST /api/tools": Said(said_library.ToolSaid),
+        "POST /mcp": Said(others=(BAD_REQUEST,)),
     },
     "The server itself": {
         "GET /": Said(media_type=TEXT),

@@ -18,6 +18,7 @@ from ossian.api import (
     anthropic,
     blobs,
     completions,
+    document_tools,
     generate,
     infill,
     library,
@@ -44,7 +45,7 @@ from ossian.api.route import Route
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
 from ossian.api.shapes_completions import OpenAICompletion
 from ossian.api.shapes_infill import Infill
-from ossian.api.shapes_library import LibraryPaths, LibrarySearch
+from ossian.api.shapes_library import DocumentToolCall, LibraryPaths, LibrarySearch
 from ossian.api.shapes_manage import OllamaCopy, OllamaCreate, OllamaDelete, OllamaPush
 from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
@@ -108,6 +109,9 @@ ROUTES = (
     Route("DELETE", "/api/library/{name}/documents", library.remove, body=LibraryPaths, manages=True),
     Route("POST", "/api/library/{name}/search", library.search, body=LibrarySearch),
     Route("GET", "/api/library/{name}/text", library.text),
+    Route("GET", "/api/tools", document_tools.tools),
+    Route("POST", "/api/tools", document_tools.call, body=DocumentToolCall),
+    Route("POST", "/mcp", document_tools.mcp),
     Route("GET", "/metrics", prometheus.metrics),
     Route("GET", "/docs", page.docs),
     Route("GET", "/openapi.json", page.openapi),

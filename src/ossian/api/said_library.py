@@ -1,6 +1,6 @@
 """What the doors of documents answer, for the OpenAPI document; tests hold the answers to it."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
@@ -59,6 +59,40 @@ class Passages(TypedDict):
     passages: list[PassageShape]
     meaning: Literal["all", "some", "none"]
     fits: bool
+
+
+class SourceShape(TypedDict):
+    number: int
+    collection: str
+    path: str
+    first_line: int
+    last_line: int
+    page: int | None
+    text: str
+    changed: bool
+    cited: bool
+    link: str
+
+
+class ToolSaid(TypedDict):
+    text: str
+    sources: list[SourceShape]
+
+
+class FunctionOnOffer(TypedDict):
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    strict: bool
+
+
+class ToolOnOffer(TypedDict):
+    type: Literal["function"]
+    function: FunctionOnOffer
+
+
+class DocumentTools(TypedDict):
+    tools: list[ToolOnOffer]
 
 
 class Lines(TypedDict):

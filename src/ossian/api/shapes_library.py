@@ -1,4 +1,6 @@
-"""What is sent to put documents in, to take them out, and to search them."""
+"""What is sent to put documents in, to take them out, to search them, and to call a tool on them."""
+
+from typing import Any
 
 from pydantic import Field
 
@@ -17,3 +19,12 @@ class LibrarySearch(Shape):
 
     query: str = ""
     k: int = 10
+    by: str = "both"
+
+
+class DocumentToolCall(Shape):
+    model_config = documented({"name": "search", "arguments": {"query": "How is a list sorted?"}}, required=["name"])
+
+    name: str = ""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    documents: list[str] = Field(default_factory=list)

@@ -191,10 +191,10 @@ class Library:
             await search.calibrate(names)
         return await Context(search, self.memory, self.tokens).prepare(request)
 
-    def tools(self, names: Sequence[str], context: int | None = None) -> Tools:
+    def tools(self, names: Sequence[str], context: int | None = None, *, linked: bool = False) -> Tools:
         """Tools on collections, for a model with so many tokens of context."""
         room = min(self.tokens, context // CONTEXT_SHARE) if context else self.tokens
-        return Tools(self._ready(), self.shelf.files, names, room)
+        return Tools(self._ready(), self.shelf.files, names, room, linked)
 
     async def remember(self, prepared: Prepared, sources: Sequence[Source]) -> None:
         """Let later turns have what tools found in this one: all that was cited, and more where there is room."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from ossian.chat import Source, Tool, ToolCall
 from ossian.errors import BadRequest, CollectionNotFound, OssianError, Unreadable
+from ossian.rag.cite import link_to
 from ossian.rag.context import WRITTEN_AROUND, estimate_tokens, mark_changed, number
 from ossian.rag.lines import read_lines
 from ossian.rag.search import CANDIDATES, Passage, Search
@@ -74,12 +75,14 @@ class Tools:
 
     list_files   the files of a collection
     tokens       how many one answer may take
+    linked       places are links that open
     """
 
     search: Search
     list_files: Callable[[str], Iterable[KeptFile]]
     collections: Sequence[str]
     tokens: int = MOST_TOKENS
+    linked: bool = False
 
     async def call(self, call: ToolCall, earlier: Sequence[Source] = ()) -> Found:
         """The answer to a call. Passages that stand among `earlier` keep their numbers."""
@@ -195,9 +198,14 @@ class Tools:
                 break
             shown.append(each)
         rest = len(sources) - len(shown)
-        notes = [told, f"{rest} more were left out." if rest else "", CITED]
-        places = [f"[{each.number}] {write_range(each)}\n{each.text}" for each in shown]
-        return Found("\n\n".join((*places, " ".join(filter(None, notes)))), tuple(shown))
+        notes = [told, f"{rest} more were left out." if rest else "", "" if self.linked else CITED]
+        places = [f"[{each.number}] {self._write_place(each)}\n{each.text}" for each in shown]
+        told = " ".join(filter(None, notes))
+        return Found("\n\n".join(filter(None, (*places, told))), tuple(shown))
+
+    def _write_place(self, source: Source) -> str:
+        place = write_range(source)
+        return f"[{place}]({link_to(source)})" if self.linked else place
 
 
 def number_all(passages: Sequence[Passage], earlier: Sequence[Source]) -> list[Source]:
