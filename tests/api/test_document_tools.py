@@ -19,12 +19,7 @@ CODE = '''"""Ships that sail."""
 def run_target(name):
     """Run what a name stands for."""
     return name.upper()
-
-
-def main():
-    """%s"""
-    print(run_target("harbour"))
-''' % ("Sail on and on. " * 90)
+'''
 WEATHER = {
     "type": "function",
     "function": {"name": "weather", "description": "", "parameters": {"type": "object", "properties": {}}},
@@ -46,7 +41,7 @@ def call(name: str, id: str = "call_1", /, **arguments: Any) -> ToolCall:
 def serve_documents(serve: Any, folder: Path, script: Sequence[Sequence[Event]]) -> Any:
     server = serve(script, embedder="off")
     added = server.post("/api/library/ships/documents", {"paths": [str(folder)], "stream": False})
-    assert (added.status_code, added.json()["files"]) == (200, 2)
+    assert (added.status_code, added.json()["files"]) == (200, len(list(folder.iterdir())))
     return server
 
 
@@ -93,6 +88,7 @@ def results_of(server: Any) -> list[str]:
 
 
 def test_definitions_and_references_are_told_apart(serve: Any, folder: Path) -> None:
+    (folder / "sail.py").write_text("def main():\n    print(run_target('harbour'))\n")
     calls = (call("definition", name="Ships.run_target"), call("references", "call_2", name="run_target"))
     server = serve_documents(serve, folder, [calls, (Text("Done."),)])
 
