@@ -60,7 +60,7 @@ async def mcp(request: Request) -> Response:
         if error.name not in SDK:
             raise
         raise BadRequest("/mcp needs the SDK of the Model Context Protocol.", MCP_HINT) from error
-    answer = server.answer_over_http(desk_of(request).library)
+    answer = server.answer_over_http(desk_of(request).library, await request.body())
     assert isinstance(answer, Response)
     return answer
 

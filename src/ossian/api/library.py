@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -18,8 +18,9 @@ from ossian.api.shapes_library import LibraryPaths, LibrarySearch
 from ossian.api.streams import StreamResponse, WholeResponse
 from ossian.errors import BadRequest, CollectionNotFound, OssianError
 from ossian.rag.ingest import Ingested, Step
-from ossian.rag.library import Listed, check_collection_name
+from ossian.rag.library import Library, Listed, check_collection_name
 from ossian.rag.lines import read_lines
+from ossian.rag.search import By
 
 MOST_PASSAGES = 100
 UPLOADS = "uploads"
@@ -134,9 +135,20 @@ async def search(request: Request) -> Response:
         raise BadRequest("query is missing or empty")
     if not 1 <= body.k <= MOST_PASSAGES:
         raise BadRequest(f"k must be between 1 and {MOST_PASSAGES}")
-    found = await desk_of(request).library.search([request.path_params["name"]], body.query, body.k)
+    library = desk_of(request).library
+    by = read_way(body.by, library)
+    found = await library.search([request.path_params["name"]], body.query, body.k, by)
     passages = [{key: value for key, value in asdict(each).items() if key != "digest"} for each in found.passages]
     return json_response({"passages": passages, "meaning": found.meaning, "fits": found.fits})
+
+
+def read_way(by: str, library: Library) -> By:
+    """What to search by. Raises BadRequest for what is no way, and for meaning where nobody gives it."""
+    if by not in get_args(By):
+        raise BadRequest(f'by "{by}" is not known; write one of {", ".join(get_args(By))}')
+    if by == "meaning" and library.find_embedder() is None:
+        raise BadRequest('by "meaning" needs a model that gives it.', "Try: ossian pull all-minilm")
+    return cast(By, by)
 
 
 async def text(request: Request) -> Response:

@@ -18,7 +18,7 @@ from mcp_types import (
     ToolAnnotations,
 )
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from ossian import __version__
 from ossian.api.document_tools import answer_call
@@ -99,19 +99,23 @@ def write_result(text: str, *, failed: bool = False) -> CallToolResult:
 class ProtocolResponse(Response):
     """Hands the request to the SDK, which reads it and answers as JSON; nothing is left behind."""
 
-    def __init__(self, server: Server[Any]) -> None:
+    def __init__(self, server: Server[Any], body: bytes) -> None:
         super().__init__()
         self.server = server
+        self.unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def read() -> Message:
+            return self.unread.pop() if self.unread else await receive()
+
         # Host, Origin and key were checked by our own Guard before.
         manager = StreamableHTTPSessionManager(self.server, json_response=True, stateless=True)
         async with manager.run():
-            await manager.handle_request(scope, receive, send)
+            await manager.handle_request(scope, read, send)
 
 
-def answer_over_http(library: Library) -> Response:
-    """The answer to one request at /mcp, from this server's own documents."""
+def answer_over_http(library: Library, body: bytes) -> Response:
+    """The answer to one request at /mcp, whose body was read, from this server's own documents."""
 
     async def list_collections() -> Sequence[Mapping[str, Any]]:
         return [write_collection(each) for each in await asyncio.to_thread(library.list)]
@@ -119,7 +123,7 @@ def answer_over_http(library: Library) -> Response:
     async def call(name: str, arguments: Words, documents: Sequence[str]) -> Mapping[str, Any]:
         return await answer_call(library, name, arguments, documents)
 
-    return ProtocolResponse(build_server(list_collections, call))
+    return ProtocolResponse(build_server(list_collections, call), body)
 
 
 async def speak_over_stdio(list_collections: ListCollections, call: Call) -> None:

@@ -20,7 +20,7 @@ from ossian.rag.given import Given, GivenMemory
 from ossian.rag.ingest import Ingested, Step, Steps, ingest
 from ossian.rag.reader import Reader
 from ossian.rag.roots import Roots
-from ossian.rag.search import Embedder, Findings, Search
+from ossian.rag.search import By, Embedder, Findings, Search
 from ossian.rag.store import Collection, KeptFile, Shelf
 from ossian.rag.tools import Tools
 
@@ -179,9 +179,9 @@ class Library:
 
     # --- answering ----------------------------------------------------------------------------------------------
 
-    async def search(self, names: Sequence[str], question: str, count: int = 10) -> Findings:
+    async def search(self, names: Sequence[str], question: str, count: int = 10, by: By = "both") -> Findings:
         """The passages that fit a question best. Raises CollectionNotFound, LibraryFailed."""
-        return await self._ready().find(names, question, count)
+        return await self._ready().find(names, question, count, by)
 
     async def prepare(self, request: ChatRequest) -> Prepared:
         """A request with passages of its documents in it. Raises CollectionNotFound, LibraryFailed."""
