@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Model, Sources, Usage
 from ossian.engines.pool import Pool, StartModel
@@ -16,7 +15,7 @@ from ossian.rag.library import Library, cite
 from ossian.rag.roots import Roots
 from ossian.rag.rounds import look
 from ossian.rag.search import Embedder
-from ossian.rag.sqlite_store import SqliteShelf
+from ossian.rag.shelf import open_shelf
 from ossian.settings import Settings
 from ossian.store.texts import TextStore
 
@@ -50,7 +49,7 @@ def open_library(settings: Settings, pool: Pool, start: StartModel | None = None
     embedders = Pool(few, pool.find, start or pool.start)
     store = TextStore(settings.home / "cache" / "passages.sqlite") if settings.cache_bytes else None
     return Library(
-        lambda: SqliteShelf(Path(settings.library or settings.home / "library.sqlite")),
+        lambda: open_shelf(settings.library, settings.home),
         Roots(settings.home / "library.json"),
         find_embedder=lambda: find_embedder(settings.embedder, embedders),
         is_busy=lambda: any(seat.users for seat in pool.loaded()),
@@ -120,7 +119,7 @@ async def answer_from_documents(request: ChatRequest, pool: Pool, library: Libra
     prepared = await library.prepare(request)
     asked = prepared.request
     if request.document_tools:
-        tools = library.tools(request.documents, request.context)
+        tools = await library.tools(request.documents, request.context)
         events = look(asked, tools, prepared.sources, lambda round: ask(round, pool))
     else:
         events = ask(asked, pool)

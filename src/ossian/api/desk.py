@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -52,10 +52,23 @@ class Desk:
             raise ModelNotFound(name)
         return file
 
+    async def listed(self) -> list[ModelFile]:
+        """The models of this disk, and each that converses once more with each collection it can answer from."""
+        collections = await asyncio.to_thread(self.library.names)
+        found = []
+        for file in self.models():
+            answers = "completion" in file.capabilities and (file.is_gpt_oss or file.has_template)
+            with_documents = [replace(file, name=f"{file.name}+{each}") for each in collections if answers]
+            found += [file, *with_documents]
+        return found
+
     def split(self, name: str) -> tuple[str, tuple[str, ...]]:
         """A model's name, and the collections behind it: gpt-oss:20b+books+notes answers from both."""
         model, *collections = name.split("+")
-        return (name, ()) if not collections or self.pool.find(name) else (model, tuple(collections))
+        with suppress(BadRequest):  # a + may stand in a path, and in no other name of a model
+            if not collections or self.pool.find(name):
+                return name, ()
+        return model, tuple(collections)
 
     def context_of(self, file: ModelFile) -> int:
         """Tokens of context this model is served with; for one that does not fit here, what it was trained for."""

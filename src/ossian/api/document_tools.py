@@ -46,7 +46,7 @@ async def answer_call(
     names = tuple(dict.fromkeys(documents)) or await asyncio.to_thread(library.names)
     for each in documents:
         await asyncio.to_thread(library.find, each)
-    tools = library.tools(names, linked=True)
+    tools = await library.tools(names, linked=True)
     found = await tools.call(ToolCall("", name, json.dumps(arguments)))
     return {"text": found.text, "sources": [write_source(source) for source in found.sources]}
 

@@ -51,7 +51,7 @@ async def status(request: Request) -> Response:
 async def tags(request: Request) -> Response:
     """The models on this disk, newest first."""
     desk = desk_of(request)
-    files = sorted(desk.models(), key=lambda file: file.modified_at, reverse=True)
+    files = sorted(await desk.listed(), key=lambda file: file.modified_at, reverse=True)
     return json_response({"models": [write_tag(file, desk) for file in files]})
 
 

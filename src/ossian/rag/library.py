@@ -77,6 +77,7 @@ class Library:
     _opened: Search | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
     _filling: asyncio.Task[None] | None = None
+    _filled: str = ""  # the embedder of which nothing is missing
     _adding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -99,11 +100,18 @@ class Library:
         if self.close_embedder:
             await self.close_embedder()
         await asyncio.to_thread(self.reader.close)
+        if self._opened:
+            await asyncio.to_thread(self._opened.shelf.close)
 
     # --- what is there ------------------------------------------------------------------------------------------
 
     def names(self) -> tuple[str, ...]:
-        return tuple(each.name for each in self.shelf.collections())
+        """All collections; none where the library cannot be read, since models are listed all the same."""
+        try:
+            return tuple(each.name for each in self.shelf.collections())
+        except OssianError as error:
+            log.warning("documents are not listed: %s", error)
+            return ()
 
     def list(self) -> list[Listed]:
         """Every collection, counted."""
@@ -140,6 +148,7 @@ class Library:
                 async for step in told:
                     yield step
         self._search.unlearn(name)
+        self._filled = ""
         self.fill()
 
     def remove(self, name: str, paths: Iterable[str] | None = None) -> int:
@@ -162,6 +171,7 @@ class Library:
                     continue
                 texts = await asyncio.to_thread(self.shelf.pending, embedder.name, FILL_BATCH)
                 if not texts:
+                    self._filled = embedder.name
                     await self._learn()
                     return
                 vectors = await embedder.embed(list(texts.values()))
@@ -175,26 +185,24 @@ class Library:
         """Learn anew what is usual in each collection, now that all of it has its meaning."""
         for name in self.names():
             self._search.unlearn(name)
-            await self._ready().calibrate([name])
+            await self._search.calibrate([name])
 
     # --- answering ----------------------------------------------------------------------------------------------
 
     async def search(self, names: Sequence[str], question: str, count: int = 10, by: By = "both") -> Findings:
         """The passages that fit a question best. Raises CollectionNotFound, LibraryFailed."""
-        return await self._ready().find(names, question, count, by)
+        search = await self._ready(names)
+        return await search.find(names, question, count, by)
 
     async def prepare(self, request: ChatRequest) -> Prepared:
         """A request with passages of its documents in it. Raises CollectionNotFound, LibraryFailed."""
-        names = request.documents
-        search = self._ready()
-        if not search.is_calibrated(names):
-            await search.calibrate(names)
+        search = await self._ready(request.documents)
         return await Context(search, self.memory, self.tokens).prepare(request)
 
-    def tools(self, names: Sequence[str], context: int | None = None, *, linked: bool = False) -> Tools:
+    async def tools(self, names: Sequence[str], context: int | None = None, *, linked: bool = False) -> Tools:
         """Tools on collections, for a model with so many tokens of context."""
         room = min(self.tokens, context // CONTEXT_SHARE) if context else self.tokens
-        return Tools(self._ready(), self.shelf.files, names, room, linked)
+        return Tools(await self._ready(names), self.shelf.files, names, room, linked)
 
     async def remember(self, prepared: Prepared, sources: Sequence[Source]) -> None:
         """Let later turns have what tools found in this one: all that was cited, and more where there is room."""
@@ -210,9 +218,15 @@ class Library:
             given = Given((*prepared.given.passages, *kept))
             await asyncio.to_thread(self.memory.remember, prepared.place, given)
 
-    def _ready(self) -> Search:
-        self._search.use(self.find_embedder())
-        return self._search
+    async def _ready(self, names: Sequence[str]) -> Search:
+        """What searches now and knows what is usual in these collections. Missing meaning is filled in behind."""
+        search, embedder = await asyncio.to_thread(lambda: self._search), self.find_embedder()
+        search.use(embedder)
+        if not search.is_calibrated(names):
+            await search.calibrate(names)
+        if embedder and embedder.name != self._filled:
+            self.fill()
+        return search
 
 
 async def cite(events: Events, prepared: Prepared) -> Events:
