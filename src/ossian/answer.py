@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -120,7 +120,7 @@ async def answer_from_documents(request: ChatRequest, pool: Pool, library: Libra
     asked = prepared.request
     if request.document_tools:
         tools = await library.tools(request.documents, request.context)
-        events = look(asked, tools, prepared.sources, lambda round: ask(round, pool))
+        events = ask(asked, pool, lambda model: look(asked, tools, prepared.sources, model.chat))
     else:
         events = ask(asked, pool)
     async with aclosing(cite(events, prepared)) as cited:
@@ -130,12 +130,14 @@ async def answer_from_documents(request: ChatRequest, pool: Pool, library: Libra
             yield event
 
 
-async def ask(request: ChatRequest | CompletionRequest, pool: Pool) -> Events:
-    """The model's own answer. Done says how long it took from the caller's side."""
+async def ask(
+    request: ChatRequest | CompletionRequest, pool: Pool, say: Callable[[Model], Events] | None = None
+) -> Events:
+    """The model's own answer, or what it is to say instead. Done says how long it took from the caller's side."""
     started = time.monotonic()
     async with pool.borrow(request.model, context=request.context, keep_alive=request.keep_alive) as model:
         load_seconds = time.monotonic() - started
-        async with aclosing(speak(model, request)) as events:
+        async with aclosing(say(model) if say else speak(model, request)) as events:
             async for event in events:
                 yield timed(event, load_seconds, started)
 

@@ -262,7 +262,9 @@ def test_openai_clients_have_it_too_and_the_thinking_streams(serve: Any, folder:
 
     chunks = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks if chunk["choices"]]
-    assert "".join(delta.get("reasoning_content") or delta.get("reasoning") or "" for delta in deltas) == "I look.So."
+    assert (
+        "".join(delta.get("reasoning_content") or delta.get("reasoning") or "" for delta in deltas) == "I look.\n\nSo."
+    )
     assert "".join(delta.get("content") or "" for delta in deltas) == f"At seven [[2]](file://{folder}/notes.md#L1)."
     assert not any("tool_calls" in delta for delta in deltas)
 
@@ -283,3 +285,16 @@ def test_what_cannot_be_is_refused(serve: Any, folder: Path, more: dict[str, Any
     answer = server.post("/api/chat", body)
 
     assert (answer.status_code, said in answer.json()["error"]) == (400, True)
+
+
+def test_the_demo_model_answers_with_the_tools_on_its_table(serve: Any, tmp_path: Path) -> None:
+    server = serve(stored=True, real=True, embedder="off")
+    (tmp_path / "lamp.md").write_text("The red lamp belongs to Maria Keller. The meeting in Oslo is at 14:30.\n")
+    server.post("/api/library/ships/documents", {"paths": [str(tmp_path)], "stream": False}, timeout=60)
+    question = [{"role": "user", "content": "When is the meeting in Oslo?"}]
+
+    answer = ask(server, model="demo", messages=question, options={"temperature": 0})
+
+    assert answer["done_reason"] == "stop"
+    assert [each["number"] for each in answer["sources"]] == [1]
+    assert answer["message"].get("tool_calls") is None

@@ -4,16 +4,17 @@ The caller sees one answer: thinking and words of every round, the passages that
 caller's own tool ends the turn, as it does without documents.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import astuple, dataclass, field, replace
+from typing import TypeGuard
 
 from ossian.chat import ChatRequest, Done, Event, Events, Message, Source, Sources, Text, Thinking, ToolCall, Usage
 from ossian.errors import ContextTooLong
 from ossian.rag.tools import TOOLS, Tools
 
 MOST_ROUNDS = 8
+GAP = "\n\n"  # between the thoughts, or the words, of two rounds
 NO_ROOM = "There is no room for this. Answer from what you have."
 
 Ask = Callable[[ChatRequest], Events]
@@ -54,6 +55,7 @@ class Rounds:
     known   all passages so far, by whose numbers the next are counted on
     found   those that the next round has before it, and that the caller has not been told of
     left    how often it may still look up
+    thought, said   whether there was thinking, and words, in the rounds before
     """
 
     asked: ChatRequest
@@ -63,6 +65,8 @@ class Rounds:
     found: tuple[Source, ...] = ()
     usage: Usage = field(default_factory=Usage)
     left: int = MOST_ROUNDS
+    thought: bool = False
+    said: bool = False
 
     async def hear(self, ask: Ask, heard: Heard) -> Events:
         """One round: what goes out to the caller."""
@@ -71,8 +75,19 @@ class Rounds:
                 if self.found:
                     yield Sources(self.found)
                     self.found = ()
+                if self.begins_anew(event, heard):
+                    yield type(event)(GAP)
                 if heard.hear(event):
                     yield event
+
+    def begins_anew(self, event: Event, heard: Heard) -> TypeGuard[Thinking | Text]:
+        """Whether thinking or words follow upon those of an earlier round."""
+        match event:
+            case Thinking():
+                return self.thought and not heard.thinking
+            case Text():
+                return self.said and not heard.text
+        return False
 
     def is_over(self, heard: Heard) -> bool:
         """Count what a round cost; tell whether it was the last one."""
@@ -95,6 +110,7 @@ class Rounds:
             self.found += new
             results.append(Message("tool", result.text, call_id=call.id, name=call.name))
         self.asked = replace(self.asked, messages=(*self.asked.messages, said, *results))
+        self.thought, self.said = self.thought or bool(heard.thinking), self.said or bool(heard.text)
         self.left -= 1
         if not self.left:
             self.forbid()
@@ -122,7 +138,6 @@ async def look(request: ChatRequest, tools: Tools, given: Sequence[Source], ask:
 
     given: the passages that stand in the request. Raises what `ask` raises.
     """
-    started = time.monotonic()
     ours = tuple(tool for tool in TOOLS if tool.name not in {each.name for each in request.tools})
     names = frozenset(tool.name for tool in ours)
     rounds = Rounds(replace(request, tools=(*request.tools, *ours)), tools, names, list(given))
@@ -139,8 +154,7 @@ async def look(request: ChatRequest, tools: Tools, given: Sequence[Source], ask:
             continue
         if rounds.is_over(heard):
             assert heard.done
-            usage = replace(rounds.usage, total_seconds=time.monotonic() - started)
-            yield replace(heard.done, usage=usage, written=() if heard.ours else heard.done.written)
+            yield replace(heard.done, usage=rounds.usage, written=() if heard.ours else heard.done.written)
             return
         await rounds.answer(heard)
 
