@@ -61,7 +61,7 @@ class Passages(TypedDict):
     fits: bool
 
 
-class SourceShape(TypedDict):
+class GivenPassage(TypedDict):
     number: int
     collection: str
     path: str
@@ -76,7 +76,7 @@ class SourceShape(TypedDict):
 
 class ToolSaid(TypedDict):
     text: str
-    sources: list[SourceShape]
+    sources: list[GivenPassage]
 
 
 class FunctionOnOffer(TypedDict):
