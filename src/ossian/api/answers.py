@@ -132,7 +132,7 @@ ANSWERS: Mapping[str, Mapping[str, Said]] = {
         "DELETE /api/library/{name}": Said(said_library.Removed, others=KEPT),
         "GET /api/tools": Said(said_library.DocumentTools),
         "POST /api/tools": Said(said_library.ToolSaid),
-        "POST /mcp": Said(others=(BAD_REQUEST,)),
+        "POST /mcp": Said(),
     },
     "The server itself": {
         "GET /": Said(media_type=TEXT),

@@ -45,7 +45,7 @@ from ossian.api.route import Route
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
 from ossian.api.shapes_completions import OpenAICompletion
 from ossian.api.shapes_infill import Infill
-from ossian.api.shapes_library import DocumentToolCall, LibraryPaths, LibrarySearch
+from ossian.api.shapes_library import DocumentToolCall, LibraryPaths, LibrarySearch, ProtocolMessage
 from ossian.api.shapes_manage import OllamaCopy, OllamaCreate, OllamaDelete, OllamaPush
 from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
@@ -111,7 +111,7 @@ ROUTES = (
     Route("GET", "/api/library/{name}/text", library.text),
     Route("GET", "/api/tools", document_tools.tools),
     Route("POST", "/api/tools", document_tools.call, body=DocumentToolCall),
-    Route("POST", "/mcp", document_tools.mcp),
+    Route("POST", "/mcp", document_tools.mcp, body=ProtocolMessage),
     Route("GET", "/metrics", prometheus.metrics),
     Route("GET", "/docs", page.docs),
     Route("GET", "/openapi.json", page.openapi),

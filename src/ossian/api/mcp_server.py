@@ -17,6 +17,7 @@ from mcp_types import (
     Tool,
     ToolAnnotations,
 )
+from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -31,6 +32,7 @@ Words = dict[str, Any]
 ListCollections = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
 Call = Callable[[str, Words, Sequence[str]], Awaitable[Mapping[str, Any]]]
 
+JSON = "application/json"
 COLLECTIONS = "collections"
 COLLECTION = {"type": "string", "description": "Only this collection; all without it"}
 READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -108,7 +110,9 @@ class ProtocolResponse(Response):
         async def read() -> Message:
             return self.unread.pop() if self.unread else await receive()
 
-        # Host, Origin and key were checked by our own Guard before.
+        # Host, Origin and key were checked by our own Guard before; a body is JSON here whatever it says it is.
+        asked = MutableHeaders(scope=(scope := dict(scope)))
+        asked.update({"accept": f"{JSON}, text/event-stream", "content-type": JSON})
         manager = StreamableHTTPSessionManager(self.server, json_response=True, stateless=True)
         async with manager.run():
             await manager.handle_request(scope, read, send)
