@@ -55,3 +55,11 @@ def test_what_cannot_be_is_refused(server: Any, body: dict[str, Any], status: in
     answer = server.post("/api/tools", body)
 
     assert (answer.status_code, said in answer.json()["error"]) == (status, True)
+
+
+def test_a_form_that_is_none_is_the_callers_fault(server: Any) -> None:
+    headers = {"Content-Type": "multipart/form-data"}
+
+    answer = server.client.post(f"{server.url}/api/library/notes/documents", content=b"{}", headers=headers)
+
+    assert (answer.status_code, answer.json()["error"].startswith("the form cannot be read: ")) == (400, True)

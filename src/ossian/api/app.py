@@ -35,7 +35,16 @@ from ossian.api import (
     vectors,
 )
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import ANTHROPIC, COMPLETIONS, LLAMA, OPENAI, RESPONSES, error_response, is_anthropics
+from ossian.api.dialects import (
+    ANTHROPIC,
+    COMPLETIONS,
+    LLAMA,
+    OPENAI,
+    PROTOCOL,
+    RESPONSES,
+    error_response,
+    is_anthropics,
+)
 from ossian.api.guard import Guard, check_admin
 from ossian.api.metrics import Counted
 from ossian.api.openapi import describe
@@ -111,7 +120,7 @@ ROUTES = (
     Route("GET", "/api/library/{name}/text", library.text),
     Route("GET", "/api/tools", document_tools.tools),
     Route("POST", "/api/tools", document_tools.call, body=DocumentToolCall),
-    Route("POST", "/mcp", document_tools.mcp, body=ProtocolMessage),
+    Route("POST", "/mcp", document_tools.mcp, PROTOCOL, ProtocolMessage),
     Route("GET", "/metrics", prometheus.metrics),
     Route("GET", "/docs", page.docs),
     Route("GET", "/openapi.json", page.openapi),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -85,12 +86,15 @@ async def take_uploads(request: Request, desk: Desk, name: str) -> list[Path]:
     """Keep the files of a form under the names they came with. Raises BadRequest where there are none."""
     folder = desk.settings.home / UPLOADS / name
     taken = []
-    async with request.form() as form:
-        for _, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                target = folder / read_file_name(value.filename or "")
-                await asyncio.to_thread(copy, value, target)
-                taken.append(target)
+    try:
+        async with request.form() as form:
+            for _, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    target = folder / read_file_name(value.filename or "")
+                    await asyncio.to_thread(copy, value, target)
+                    taken.append(target)
+    except HTTPException as error:
+        raise BadRequest(f"the form cannot be read: {error.detail}") from error
     if not taken:
         raise BadRequest("the form holds no file")
     return taken

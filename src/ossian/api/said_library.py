@@ -1,6 +1,6 @@
 """What the doors of documents answer, for the OpenAPI document; tests hold the answers to it."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -93,6 +93,25 @@ class ToolOnOffer(TypedDict):
 
 class DocumentTools(TypedDict):
     tools: list[ToolOnOffer]
+
+
+class ProtocolAnswer(TypedDict):
+    jsonrpc: Literal["2.0"]
+    id: int | str | None
+    result: NotRequired[dict[str, Any]]
+    error: NotRequired[dict[str, Any]]
+
+
+class ProtocolWords(TypedDict):
+    code: int
+    message: str
+    data: NotRequired[Any]
+
+
+class ProtocolError(TypedDict):
+    jsonrpc: Literal["2.0"]
+    id: int | str | None
+    error: ProtocolWords
 
 
 class Lines(TypedDict):
