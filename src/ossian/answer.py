@@ -2,17 +2,18 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Model, Usage
+from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Model, Sources, Usage
 from ossian.engines.pool import Pool, StartModel
 from ossian.engines.remote_embedder import read_remote
 from ossian.errors import BadRequest, ContextTooLong
 from ossian.rag.given import GivenMemory
 from ossian.rag.library import Library, cite
 from ossian.rag.roots import Roots
+from ossian.rag.rounds import look
 from ossian.rag.search import Embedder
 from ossian.rag.shelf import open_shelf
 from ossian.settings import Settings
@@ -107,19 +108,36 @@ async def answer(request: ChatRequest | CompletionRequest, pool: Pool, library: 
     if isinstance(request, CompletionRequest) or not request.documents:
         events = ask(request, pool)
     else:
-        prepared = await library.prepare(request)
-        events = cite(ask(prepared.request, pool), prepared)
+        events = answer_from_documents(request, pool, library)
     async with aclosing(events):
         async for event in events:
             yield event
 
 
-async def ask(request: ChatRequest | CompletionRequest, pool: Pool) -> Events:
-    """The model's own answer. Done says how long it took from the caller's side."""
+async def answer_from_documents(request: ChatRequest, pool: Pool, library: Library) -> Events:
+    """The answer with its citations checked; on request the model looks into the documents by itself as well."""
+    prepared = await library.prepare(request)
+    asked = prepared.request
+    if request.document_tools:
+        tools = await library.tools(request.documents, request.context)
+        events = ask(asked, pool, lambda model: look(asked, tools, prepared.sources, model.chat))
+    else:
+        events = ask(asked, pool)
+    async with aclosing(cite(events, prepared)) as cited:
+        async for event in cited:
+            if isinstance(event, Sources):
+                await library.remember(prepared, event.passages)
+            yield event
+
+
+async def ask(
+    request: ChatRequest | CompletionRequest, pool: Pool, say: Callable[[Model], Events] | None = None
+) -> Events:
+    """The model's own answer, or what it is to say instead. Done says how long it took from the caller's side."""
     started = time.monotonic()
     async with pool.borrow(request.model, context=request.context, keep_alive=request.keep_alive) as model:
         load_seconds = time.monotonic() - started
-        async with aclosing(speak(model, request)) as events:
+        async with aclosing(say(model) if say else speak(model, request)) as events:
             async for event in events:
                 yield timed(event, load_seconds, started)
 

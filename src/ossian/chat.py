@@ -98,6 +98,7 @@ class ChatRequest:
     past             token ids of an earlier conversation, which this one goes on from: `tokens` of its Done
     keep_tokens      Done is to hold the tokens of prompt and answer
     documents        collections of the person's documents to answer from
+    document_tools   the model may look into them by itself
     A last message of the assistant is a prefill: the model goes on from there.
     """
 
@@ -118,6 +119,7 @@ class ChatRequest:
     past: tuple[int, ...] = ()
     keep_tokens: bool = False
     documents: tuple[str, ...] = ()
+    document_tools: bool = False
 
 
 @dataclass(frozen=True, slots=True)

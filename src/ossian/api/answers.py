@@ -130,6 +130,9 @@ ANSWERS: Mapping[str, Mapping[str, Said]] = {
         "GET /api/library/{name}/text": Said(said_library.Lines, others=(BAD_REQUEST, *KEPT), queries=LINES),
         "DELETE /api/library/{name}/documents": Said(said_library.Removed),
         "DELETE /api/library/{name}": Said(said_library.Removed, others=KEPT),
+        "GET /api/tools": Said(said_library.DocumentTools),
+        "POST /api/tools": Said(said_library.ToolSaid),
+        "POST /mcp": Said(said_library.ProtocolAnswer, others=(202,)),
     },
     "The server itself": {
         "GET /": Said(media_type=TEXT),
@@ -150,5 +153,6 @@ def find_answer(route: str) -> tuple[str, Said]:
 def all_shapes() -> Iterator[Any]:
     """Every shape that answers have."""
     yield from (said_ollama.OllamaError, said_openai.OpenAIError, said_openai.LlamaError, said_anthropic.AnthropicError)
+    yield said_library.ProtocolError
     for answers in ANSWERS.values():
         yield from (shape for said in answers.values() for shape in (said.shape, said.anthropics) if shape is not None)

@@ -18,6 +18,7 @@ from ossian.api import (
     anthropic,
     blobs,
     completions,
+    document_tools,
     generate,
     infill,
     library,
@@ -34,7 +35,16 @@ from ossian.api import (
     vectors,
 )
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import ANTHROPIC, COMPLETIONS, LLAMA, OPENAI, RESPONSES, error_response, is_anthropics
+from ossian.api.dialects import (
+    ANTHROPIC,
+    COMPLETIONS,
+    LLAMA,
+    OPENAI,
+    PROTOCOL,
+    RESPONSES,
+    error_response,
+    is_anthropics,
+)
 from ossian.api.guard import Guard, check_admin
 from ossian.api.metrics import Counted
 from ossian.api.openapi import describe
@@ -44,7 +54,7 @@ from ossian.api.route import Route
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
 from ossian.api.shapes_completions import OpenAICompletion
 from ossian.api.shapes_infill import Infill
-from ossian.api.shapes_library import LibraryPaths, LibrarySearch
+from ossian.api.shapes_library import DocumentToolCall, LibraryPaths, LibrarySearch, ProtocolMessage
 from ossian.api.shapes_manage import OllamaCopy, OllamaCreate, OllamaDelete, OllamaPush
 from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
@@ -108,6 +118,9 @@ ROUTES = (
     Route("DELETE", "/api/library/{name}/documents", library.remove, body=LibraryPaths, manages=True),
     Route("POST", "/api/library/{name}/search", library.search, body=LibrarySearch),
     Route("GET", "/api/library/{name}/text", library.text),
+    Route("GET", "/api/tools", document_tools.tools),
+    Route("POST", "/api/tools", document_tools.call, body=DocumentToolCall),
+    Route("POST", "/mcp", document_tools.mcp, PROTOCOL, ProtocolMessage),
     Route("GET", "/metrics", prometheus.metrics),
     Route("GET", "/docs", page.docs),
     Route("GET", "/openapi.json", page.openapi),

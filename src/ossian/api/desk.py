@@ -15,6 +15,7 @@ from ossian.api.dialects import Dialect
 from ossian.api.metrics import Metrics
 from ossian.api.recall import CallMemory, recall, remember_calls
 from ossian.api.streams import Reply, StreamResponse, WholeResponse, gather
+from ossian.api.turns import check_document_tools
 from ossian.api.workflow import Workflow
 from ossian.chat import ChatRequest, CompletionRequest, Events, Sources, Text
 from ossian.engines.pool import Pool
@@ -86,7 +87,8 @@ class Desk:
         list_sources   the cited passages come as a list under the text: the door has no field for them
         """
         if isinstance(request, ChatRequest):
-            request = await recall(self.place(request), self.calls, file.digest)
+            check_document_tools(placed := self.place(request), file)
+            request = await recall(placed, self.calls, file.digest)
         elif self.split(request.model)[1]:
             raise BadRequest("documents are answered from in conversations: use /api/chat or /v1/chat/completions")
         answered = self.metrics.watch(answer(request, self.pool, self.library))

@@ -27,6 +27,7 @@ ANTHROPIC_KINDS = {
 }
 
 
+JSON_RPC_INVALID_REQUEST, JSON_RPC_SERVER_ERROR = -32600, -32603
 LLAMA_KINDS = {400: "invalid_request_error", 403: "permission_error", 404: "not_found_error", 503: "unavailable_error"}
 
 
@@ -96,6 +97,12 @@ def write_llama_error(error: OssianError) -> dict[str, Any]:
     return {"error": said}
 
 
+def write_protocol_error(error: OssianError) -> dict[str, Any]:
+    """An error as JSON-RPC has it, of a message that was not read."""
+    code = JSON_RPC_SERVER_ERROR if error.status >= 500 else JSON_RPC_INVALID_REQUEST
+    return {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": str(error)}}
+
+
 def frame_by_type(data: dict[str, Any]) -> bytes:
     """An event under its name, which its data repeats as its type."""
     return b"event: %b\ndata: %b\n\n" % (data["type"].encode(), dump(data))
@@ -109,6 +116,7 @@ OPENAI = Dialect(
     end=b"data: [DONE]\n\n",
     comment=b": keep-alive\n\n",
 )
+PROTOCOL = replace(OPENAI, write_error=write_protocol_error, end=b"")
 LLAMA = replace(OPENAI, write_error=write_llama_error, end=b"")
 COMPLETIONS = replace(OPENAI, write_error=partial(write_openai_error, prompt="prompt"))
 ANTHROPIC = Dialect(write_anthropic_error, "text/event-stream", frame_by_type, comment=frame_by_type(PING))
@@ -127,6 +135,8 @@ def dialect_of(path: str, headers: Mapping[str, str]) -> Dialect:
     """The dialect that a path is spoken in, known before any route is."""
     if path.startswith("/v1/messages") or (path.startswith("/v1/models") and is_anthropics(headers)):
         return ANTHROPIC
+    if path == "/mcp":
+        return PROTOCOL
     if path == "/infill":
         return LLAMA
     return OPENAI if path.startswith("/v1/") or path in ("/api/chat/completions", "/rerank") else OLLAMA

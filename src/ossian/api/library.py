@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,8 +19,9 @@ from ossian.api.shapes_library import LibraryPaths, LibrarySearch
 from ossian.api.streams import StreamResponse, WholeResponse
 from ossian.errors import BadRequest, CollectionNotFound, OssianError
 from ossian.rag.ingest import Ingested, Step
-from ossian.rag.library import Listed, check_collection_name
+from ossian.rag.library import Library, Listed, check_collection_name
 from ossian.rag.lines import read_lines
+from ossian.rag.search import By
 
 MOST_PASSAGES = 100
 UPLOADS = "uploads"
@@ -84,12 +86,15 @@ async def take_uploads(request: Request, desk: Desk, name: str) -> list[Path]:
     """Keep the files of a form under the names they came with. Raises BadRequest where there are none."""
     folder = desk.settings.home / UPLOADS / name
     taken = []
-    async with request.form() as form:
-        for _, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                target = folder / read_file_name(value.filename or "")
-                await asyncio.to_thread(copy, value, target)
-                taken.append(target)
+    try:
+        async with request.form() as form:
+            for _, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    target = folder / read_file_name(value.filename or "")
+                    await asyncio.to_thread(copy, value, target)
+                    taken.append(target)
+    except HTTPException as error:
+        raise BadRequest(f"the form cannot be read: {error.detail}") from error
     if not taken:
         raise BadRequest("the form holds no file")
     return taken
@@ -134,9 +139,20 @@ async def search(request: Request) -> Response:
         raise BadRequest("query is missing or empty")
     if not 1 <= body.k <= MOST_PASSAGES:
         raise BadRequest(f"k must be between 1 and {MOST_PASSAGES}")
-    found = await desk_of(request).library.search([request.path_params["name"]], body.query, body.k)
+    library = desk_of(request).library
+    by = read_way(body.by, library)
+    found = await library.search([request.path_params["name"]], body.query, body.k, by)
     passages = [{key: value for key, value in asdict(each).items() if key != "digest"} for each in found.passages]
     return json_response({"passages": passages, "meaning": found.meaning, "fits": found.fits})
+
+
+def read_way(by: str, library: Library) -> By:
+    """What to search by. Raises BadRequest for what is no way, and for meaning where nobody gives it."""
+    if by not in get_args(By):
+        raise BadRequest(f'by "{by}" is not known; write one of {", ".join(get_args(By))}')
+    if by == "meaning" and library.find_embedder() is None:
+        raise BadRequest('by "meaning" needs a model that gives it.', "Try: ossian pull all-minilm")
+    return cast(By, by)
 
 
 async def text(request: Request) -> Response:

@@ -74,7 +74,7 @@ def read_chat(body: OllamaChat, file: ModelFile) -> ChatRequest:
     messages = [read_message(shape, index, body.model) for index, shape in enumerate(body.messages)]
     asked = write_request(body, file, finish_conversation(messages, file), body.tools)
     tools, choice = read_tool_choice(body.tool_choice, asked.tools)
-    return replace(asked, tools=tools, tool_choice=choice)
+    return replace(asked, tools=tools, tool_choice=choice, document_tools=body.document_tools)
 
 
 def write_request(body: OllamaRequest, file: ModelFile, messages: tuple[Message, ...], tools: list[Any]) -> ChatRequest:

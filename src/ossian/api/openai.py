@@ -83,6 +83,7 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
         one_call=not body.parallel_tool_calls or offers_functions(body),
         top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
         documents=tuple(body.documents),
+        document_tools=body.document_tools,
     )
     return with_options(request, replace(options, sampling=replace(options.sampling, logit_bias=bias)), body.keep_alive)
 

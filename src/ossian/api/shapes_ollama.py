@@ -67,6 +67,7 @@ class OllamaChat(OllamaRequest):
     messages: list[OllamaMessage] = Field(default_factory=list)
     tools: list[ToolShape] = Field(default_factory=list)
     tool_choice: Any = None
+    document_tools: bool = False
 
 
 class OllamaGenerate(OllamaRequest):

@@ -37,6 +37,7 @@ def serve_command(
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     logging.getLogger("httpcore2").setLevel(logging.WARNING)
+    logging.getLogger("mcp").setLevel(logging.WARNING)
     if script and not fake:
         raise SettingInvalid("--script is for the model that recites.", "Write: ossian serve --fake --script FILE")
     refuse_open_door(settings)

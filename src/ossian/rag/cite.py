@@ -4,7 +4,7 @@ A citation is checked against what was given: a known number becomes a link that
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from ossian.chat import Source
@@ -89,11 +89,16 @@ class Citer:
     """Checks the citations of one answer while it streams. Code is left alone: `a[1]` is no citation there."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        self.sources: Mapping[int, Source] = {source.number: source for source in sources}
+        self.sources: dict[int, Source] = {}
+        self.learn(sources)
         self.cited: set[int] = set()
         self._held = ""
         self._before = ""  # the last character that was let out
         self._code = ""  # the mark that ends the code we are in
+
+    def learn(self, sources: Iterable[Source]) -> None:
+        """More passages that may be cited from now on."""
+        self.sources.update((source.number, source) for source in sources)
 
     def feed(self, text: str) -> str:
         """What can be said of the text so far; the beginning of a citation is held back."""

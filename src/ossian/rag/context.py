@@ -6,7 +6,7 @@ repeat them; only what was not given yet is added.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ossian.chat import ChatRequest, Message, Source
@@ -27,11 +27,14 @@ class Prepared:
     """A request with its passages in it, and all that were given in this conversation.
 
     silent: the documents have nothing on the newest question, and nothing was put in for it
+    given: what the newest question was given, kept under `place`, which is empty where there is no question
     """
 
     request: ChatRequest
     sources: tuple[Source, ...] = ()
     silent: bool = False
+    given: Given = field(default_factory=Given)
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,12 @@ class Context:
         if not turns:
             return Prepared(replace(request, messages=tuple(messages)))
         given = await self._given(request, messages, turns)
+        place = place_of(messages[: turns[-1] + 1], request.documents)
         for index, found in given.items():
             messages[index] = replace(messages[index], content=messages[index].content + write_given(found))
         sources = await asyncio.to_thread(mark_changed, [each for found in given.values() for each in found.passages])
-        return Prepared(replace(request, messages=tuple(messages)), tuple(sources), not given[turns[-1]].covers)
+        asked, now = replace(request, messages=tuple(messages)), given[turns[-1]]
+        return Prepared(asked, tuple(sources), not now.covers, now, place)
 
     async def _given(
         self, request: ChatRequest, messages: Sequence[Message], turns: Sequence[int]

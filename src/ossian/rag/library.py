@@ -15,13 +15,14 @@ from pathlib import Path
 from ossian.chat import ChatRequest, Done, Events, Source, Sources, Text
 from ossian.errors import BadRequest, CollectionNotFound, OssianError
 from ossian.rag.cite import Citer, write_silence
-from ossian.rag.context import Context, Prepared
-from ossian.rag.given import GivenMemory
+from ossian.rag.context import CONTEXT_SHARE, Context, Prepared, estimate_tokens
+from ossian.rag.given import Given, GivenMemory
 from ossian.rag.ingest import Ingested, Step, Steps, ingest
 from ossian.rag.reader import Reader
 from ossian.rag.roots import Roots
-from ossian.rag.search import Embedder, Findings, Search
+from ossian.rag.search import By, Embedder, Findings, Search
 from ossian.rag.store import Collection, KeptFile, Shelf
+from ossian.rag.tools import Tools
 
 FILL_BATCH = 16
 QUIET_POLL_SECONDS = 0.5
@@ -188,15 +189,34 @@ class Library:
 
     # --- answering ----------------------------------------------------------------------------------------------
 
-    async def search(self, names: Sequence[str], question: str, count: int = 10) -> Findings:
+    async def search(self, names: Sequence[str], question: str, count: int = 10, by: By = "both") -> Findings:
         """The passages that fit a question best. Raises CollectionNotFound, LibraryFailed."""
         search = await self._ready(names)
-        return await search.find(names, question, count)
+        return await search.find(names, question, count, by)
 
     async def prepare(self, request: ChatRequest) -> Prepared:
         """A request with passages of its documents in it. Raises CollectionNotFound, LibraryFailed."""
         search = await self._ready(request.documents)
         return await Context(search, self.memory, self.tokens).prepare(request)
+
+    async def tools(self, names: Sequence[str], context: int | None = None, *, linked: bool = False) -> Tools:
+        """Tools on collections, for a model with so many tokens of context."""
+        room = min(self.tokens, context // CONTEXT_SHARE) if context else self.tokens
+        return Tools(await self._ready(names), self.shelf.files, names, room, linked)
+
+    async def remember(self, prepared: Prepared, sources: Sequence[Source]) -> None:
+        """Let later turns have what tools found in this one: all that was cited, and more where there is room."""
+        had = {source.number for source in prepared.sources}
+        new, room = [source for source in sources if source.number not in had], self.tokens
+        for source in new:
+            room -= estimate_tokens(source.text) * source.cited
+        kept: list[Source] = []
+        for source in new:
+            room -= 0 if source.cited else estimate_tokens(source.text)
+            kept += [replace(source, cited=False, changed=False)] if source.cited or room >= 0 else []
+        if kept and prepared.place:
+            given = Given((*prepared.given.passages, *kept))
+            await asyncio.to_thread(self.memory.remember, prepared.place, given)
 
     async def _ready(self, names: Sequence[str]) -> Search:
         """What searches now and knows what is usual in these collections. Missing meaning is filled in behind."""
@@ -214,7 +234,7 @@ async def cite(events: Events, prepared: Prepared) -> Events:
 
     An answer in a format is left as it is, since a link would break it; its passages are told all the same.
     """
-    citer = Citer(prepared.sources)
+    citer, sources = Citer(prepared.sources), list(prepared.sources)
     plain = prepared.request.format is None
     opening = write_silence(prepared.request.documents) if prepared.silent and plain else ""
     async with aclosing(events):
@@ -224,10 +244,14 @@ async def cite(events: Events, prepared: Prepared) -> Events:
                     text, opening = opening + citer.feed(text), ""
                     if text or event.logprobs:
                         yield replace(event, text=text)
+                case Sources(passages):  # found by tools on the way
+                    sources += passages
+                    citer.learn(passages)
+                    opening = ""
                 case Done():
                     if rest := citer.finish():
                         yield Text(rest)
-                    yield Sources(mark_cited(prepared.sources, citer.cited))
+                    yield Sources(mark_cited(sources, citer.cited))
                     yield event
                 case _:
                     yield event
