@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from ossian import __version__
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import json_response
+from ossian.api.dialects import is_vscode, json_response
 from ossian.api.shapes import read_body
 from ossian.api.shapes_ollama import OllamaShow
 from ossian.chat import MODEL_CAPABILITIES
@@ -20,7 +20,6 @@ from ossian.store.catalogue import ModelFile
 from ossian.store.modelfile import Modelfile, write_modelfile
 
 OLLAMA_VERSION = "0.33.0"  # clients ask for at least 0.6.4 (Copilot's ollamaProvider.ts)
-COPILOT_AGENT = "GitHubCopilotChat/"
 LONGEST_ARRAY = 5
 LARGEST_OUTPUT_TOKENS = 16_384
 LEFT_OUT = ("general.name", "tokenizer.chat_template")
@@ -72,7 +71,7 @@ async def show(request: Request) -> Response:
     desk = desk_of(request)
     file = desk.find(asked)
     shown = write_show(file, desk, verbose=body.verbose)
-    if request.headers.get("user-agent", "").startswith(COPILOT_AGENT):
+    if is_vscode(request.headers):
         shown["model_info"]["general.basename"] = asked  # the label in VS Code's model picker
     return json_response(shown)
 

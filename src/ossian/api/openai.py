@@ -12,7 +12,6 @@ from ossian.api.desk import desk_of
 from ossian.api.dialects import OPENAI, Refusal
 from ossian.api.functions import as_tools, offers_functions, read_function_choice, read_past_call, read_result
 from ossian.api.logprobs import read_top_logprobs
-from ossian.api.ollama_models import COPILOT_AGENT
 from ossian.api.openai_reply import OpenAIReply
 from ossian.api.options import Options, read_options, read_think, with_options
 from ossian.api.shapes import read_body
@@ -53,7 +52,6 @@ async def chat(request: Request) -> Response:
         choices=body.n,
         as_functions=offers_functions(body),
         include_usage=body.stream_options.include_usage,
-        in_copilot=request.headers.get("user-agent", "").startswith(COPILOT_AGENT),
     )
     return desk.respond(answer_in_turn(desk, file, choices), reply, OPENAI, body.stream)
 
