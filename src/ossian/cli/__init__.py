@@ -10,6 +10,7 @@ from ossian import __version__
 from ossian.cli.bench import bench_command
 from ossian.cli.create import copy_command, create_command, push_command, remove_command
 from ossian.cli.doctor import doctor_command
+from ossian.cli.editor import editor_command
 from ossian.cli.models import list_command, ps_command, pull_command, show_command, stop_command
 from ossian.cli.run import run_command
 from ossian.cli.serve import serve_command
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": show_command,
     "stop": stop_command,
     "doctor": doctor_command,
+    "editor": editor_command,
     "bench": bench_command,
 }
 HIDDEN = ("ls",)
