@@ -24,6 +24,7 @@ LONGEST_ARRAY = 5
 LARGEST_OUTPUT_TOKENS = 16_384
 LEFT_OUT = ("general.name", "tokenizer.chat_template")
 KEY_WIDTH = 30
+SUFFIX = ".Suffix"
 
 
 async def hello(request: Request) -> Response:
@@ -112,7 +113,7 @@ def write_show(file: ModelFile, desk: Desk, *, verbose: bool) -> dict[str, Any]:
         "license": file.license,
         "modelfile": write_modelfile(as_modelfile(file)),
         "parameters": write_parameters(file, context),
-        "template": file.template,
+        "template": write_template(file),
         "system": file.system,
         **({"messages": messages} if messages else {}),
         "details": write_details(file),
@@ -122,6 +123,12 @@ def write_show(file: ModelFile, desk: Desk, *, verbose: bool) -> dict[str, Any]:
         "context_length": context,
         "max_output_tokens": most_output(context),
     }
+
+
+def write_template(file: ModelFile) -> str:
+    """The template; Continue fills in code by `suffix` only where it finds Ollama's name for that in there."""
+    fills_in = file.template and "insert" in file.capabilities and SUFFIX not in file.template
+    return f"{{{{- /* {SUFFIX} is taken too */ -}}}}{file.template}" if fills_in else file.template
 
 
 def write_capabilities(file: ModelFile) -> list[str]:

@@ -62,7 +62,7 @@ class OpenAIReply:
         self.call_ids = []
         message: Words = {"role": "assistant", "content": whole.text}
         if whole.thinking:
-            message |= {"reasoning": whole.thinking, "reasoning_content": whole.thinking}
+            message |= self.write_thinking(whole.thinking)
         if whole.calls:
             message |= self.write_calls(whole.calls)
         reason = self.finish_reason(whole.done)
