@@ -227,12 +227,13 @@ def test_the_custom_endpoint_speaks_messages(server):
         "tools": [{"name": "read_file", "description": "Read a file", "input_schema": SCHEMA}],
         "top_p": 1,
         "max_tokens": 8192,
-        "thinking": {"type": "enabled", "budget_tokens": 8191},
+        "output_config": {"effort": "high"},
     }
     events = events_of(server.post("/v1/messages", body, headers=headers))
     started = [event["content_block"] for event in events if event["type"] == "content_block_start"]
     deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
-    assert [block["type"] for block in started] == ["thinking", "tool_use"]
+    assert [block["type"] for block in started] == ["thinking", "tool_use"], "it asks for none, and shows it"
+    assert server.model.requests[-1].reasoning == "high"
     assert "".join(delta.get("thinking", "") for delta in deltas) == THOUGHT
     assert json.loads("".join(delta.get("partial_json", "") for delta in deltas)) == LOOK
     signature = "".join(delta.get("signature", "") for delta in deltas)
