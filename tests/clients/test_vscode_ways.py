@@ -216,7 +216,8 @@ def test_without_a_kept_answer_responses_bring_the_thinking_back_sealed(server):
     assert second_turn(server)[1].thinking == THOUGHT
 
 
-def test_the_custom_endpoint_speaks_messages(server):
+@pytest.mark.parametrize("is_kept", [False, True], ids=["VS Code drops the thinking", "a client keeps it"])
+def test_the_custom_endpoint_speaks_messages(server, is_kept):
     headers = {**COPILOT, "x-api-key": "", "anthropic-version": "2023-06-01"}
     cache = {"cache_control": {"type": "ephemeral"}}
     body = {
@@ -242,7 +243,7 @@ def test_the_custom_endpoint_speaks_messages(server):
     called = {"type": "tool_use", "id": started[1]["id"], "name": "read_file", "input": LOOK}
     thought = {"type": "thinking", "thinking": THOUGHT, "signature": signature}
     result = {"type": "tool_result", "tool_use_id": started[1]["id"], "content": [{"type": "text", "text": RESULT}]}
-    back = [{"role": "assistant", "content": [thought, called]}, {"role": "user", "content": [result]}]
+    back = [{"role": "assistant", "content": [thought, called][not is_kept :]}, {"role": "user", "content": [result]}]
     events = events_of(server.post("/v1/messages", {**body, "messages": [*body["messages"], *back]}, headers=headers))
     texts = [event["delta"].get("text", "") for event in events if event["type"] == "content_block_delta"]
     assert "".join(texts) == "The shop opens at nine."

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 
 import {
+  FIRST_PORT,
   PATIENCE_MS,
   WORKSPACE,
   ask,
@@ -21,8 +22,8 @@ import {
 } from "./window.mjs";
 
 const PYTHON = process.env.PYTHON ?? "python";
-const BREAKING_PORT = 18083;
-const DEMO_PORT = 18084;
+const BREAKING_PORT = FIRST_PORT + 3;
+const DEMO_PORT = FIRST_PORT + 4;
 const THOUGHT = "The notes may say it.";
 const NOTES = "# Notes\n\nThe shop opens at nine.\n";
 const LOOK = { filePath: join(WORKSPACE, "notes.md"), startLine: 1, endLine: 3 };
@@ -71,19 +72,19 @@ async function command(page, title) {
   await sleep(1_000);
 }
 
-/** The two newer kinds of Custom Endpoint: a tool is called, and the thinking before it comes back. */
+/** The two newer kinds of Custom Endpoint: a tool is called. By messages VS Code drops the thinking; Ossian remembers it. */
 async function otherDialects(page, calls) {
-  for (const [way, path, cameBack] of [
+  for (const [way, path, isAsKnown] of [
     ["responses", "/v1/responses", ({ previous_response_id: id }) => id?.startsWith("resp_")],
-    ["messages", "/v1/messages", ({ messages }) => JSON.stringify(messages).includes(THOUGHT)],
+    ["messages", "/v1/messages", ({ messages }) => !JSON.stringify(messages).includes(THOUGHT)],
   ]) {
     await pick(page, new RegExp(`^by ${way}`));
     await ask(page, `When does it open, by ${way}?`, `by ${way}.`);
     await unfold(page);
     await answerOf(page).getByText(THOUGHT).waitFor({ timeout: 5_000 });
     const [, second] = calls.filter((call) => call.path === path).map((call) => JSON.parse(call.sent));
-    assert.ok(cameBack(second), `${way}: the thinking did not come back`);
-    proved(`Custom Endpoint, ${way}: streams, shows thinking, calls a tool, and the thinking comes back`);
+    assert.ok(isAsKnown(second), `${way}: VS Code gives the thinking back in another way than it did`);
+    proved(`Custom Endpoint, ${way}: streams, shows thinking, calls a tool, and goes on after it`);
   }
 }
 
@@ -135,7 +136,7 @@ async function talk(page, calls, ossian) {
     await trouble(page);
     await pick(page, /^fakeOssian/);
     await end(ossian);
-    proved(`server down: ${tail(await askFor(page, "Hello?", ["502"].slice(1).concat("request")))}`);
+    proved(`server down: ${tail(await askFor(page, "Hello?", ["ECONNREFUSED"]))}`);
   } finally {
     for (const child of [breaking, demo]) await end(child);
   }

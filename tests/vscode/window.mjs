@@ -9,9 +9,10 @@ import { join } from "node:path";
 const VSC = process.env.VSC ?? fail("VSC must name the folder with app/ (code-server) and pw/ (playwright-core)");
 const OSSIAN = process.env.OSSIAN ?? "ossian";
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const CODE_PORT = 18080;
-const WIRE_PORT = 18081;
-const OSSIAN_PORT = 18082;
+export const FIRST_PORT = Number(process.env.FIRST_PORT ?? 18080);
+const CODE_PORT = FIRST_PORT;
+const WIRE_PORT = FIRST_PORT + 1;
+const OSSIAN_PORT = FIRST_PORT + 2;
 export const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 60_000);
 
 export const OUT = join(VSC, "out");
