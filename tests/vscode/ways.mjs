@@ -48,19 +48,21 @@ const GROUPS = [
   ...TYPES.map((apiType) => customEndpoint(`dying ${apiType}`, { id: "dying", apiType, url: BREAKING })),
 ];
 
-const answerOf = (page) => page.locator(".interactive-response").last();
+const PANEL = ".part.auxiliarybar";
+const EDITOR = ".part.editor";
+const answerOf = (page, part = PANEL) => page.locator(`${part} .interactive-response`).last();
 
-/** Ask, and wait until the answer shows these words. */
-async function askFor(page, question, words) {
+/** Ask in the chat of a part of the window, and wait until the answer shows these words. */
+async function askFor(page, question, words, part = PANEL) {
   await dismissToast(page);
-  await page.locator(".interactive-input-editor .monaco-editor").last().click();
+  await page.locator(`${part} .interactive-input-editor .monaco-editor`).last().click();
   await page.keyboard.insertText(question);
   await page.keyboard.press("Enter");
   for (const began = Date.now(); Date.now() - began < PATIENCE_MS; await sleep(200)) {
-    const text = await answerOf(page).textContent({ timeout: 500 }).catch(() => "");
+    const text = await answerOf(page, part).textContent({ timeout: 500 }).catch(() => "");
     if (words.every((word) => text.includes(word))) return text;
   }
-  throw new Error(`no answer with ${words}; it says: ${await answerOf(page).textContent()}`);
+  throw new Error(`no answer with ${words}; it says: ${await answerOf(page, part).textContent()}`);
 }
 
 async function command(page, title) {
@@ -78,7 +80,7 @@ async function otherDialects(page, calls) {
     ["responses", "/v1/responses", ({ previous_response_id: id }) => id?.startsWith("resp_")],
     ["messages", "/v1/messages", ({ messages }) => !JSON.stringify(messages).includes(THOUGHT)],
   ]) {
-    await pick(page, new RegExp(`^by ${way}`));
+    await pick(page, `by ${way}`);
     await ask(page, `When does it open, by ${way}?`, `by ${way}.`);
     await unfold(page);
     await answerOf(page).getByText(THOUGHT).waitFor({ timeout: 5_000 });
@@ -99,22 +101,22 @@ async function cancelAndSecondChat(page, calls) {
 
   await askFor(page, "Say much again.", ["word3"]);
   const first = last();
-  await command(page, "Chat: New Chat");
-  await askFor(page, "And you?", ["The second chat answers."]);
+  await command(page, "Chat: New Chat Editor");
+  await askFor(page, "And you?", ["The second chat answers."], EDITOR);
   assert.ok(!first.heard.includes("[DONE]"), "the first chat had ended before");
   proved("a second chat is answered while the first one is still written");
 }
 
 async function trouble(page) {
-  await pick(page, /^missing/);
+  await pick(page, "missing");
   proved(`model missing: ${tail(await askFor(page, "Hello?", ["ossian pull nobody"]))}`);
-  await pick(page, /^full/);
+  await pick(page, "full");
   proved(`no memory (503): ${tail(await askFor(page, "Hello?", ["full needs 12 GiB"]))}`);
-  await pick(page, /^too small/);
+  await pick(page, "too small");
   proved(`context too long: ${tail(await askFor(page, "Hello?", ["would exceed the context length of 4096"]))}`);
   await shoot(page, "vscode-too-long");
   for (const type of TYPES) {
-    await pick(page, new RegExp(`^dying ${type}`));
+    await pick(page, `dying ${type}`);
     const text = await askFor(page, "When does it open?", ["The shop opens", "The answer broke off:", "process died"]);
     proved(`breaks off, ${type}: ${tail(text)}`);
   }
@@ -128,13 +130,13 @@ async function talk(page, calls, ossian) {
   const demo = await startDemo(DEMO_PORT);
   try {
     await otherDialects(page, calls);
-    await pick(page, /^fakeOssian/);
+    await pick(page, "fake", "Ossian");
     await command(page, "Chat: Open Chat (Ask)");
     await ask(page, "What is ask mode?", "ask mode.");
     proved("ask mode answers");
     await cancelAndSecondChat(page, calls);
     await trouble(page);
-    await pick(page, /^fakeOssian/);
+    await pick(page, "fake", "Ossian");
     await end(ossian);
     proved(`server down: ${tail(await askFor(page, "Hello?", ["ECONNREFUSED"]))}`);
   } finally {

@@ -163,14 +163,18 @@ export async function dismissToast(page) {
   if (await button.isVisible()) await button.click();
 }
 
-export async function pick(page, name) {
+/** Choose a model by its name, and that of its group where several are called so. */
+export async function pick(page, name, group = name) {
   await dismissToast(page);
   await page.locator(".model-picker-name").click();
-  const rows = page.locator(".action-widget .monaco-list-row[role=menuitemradio], .action-widget .monaco-list-row.action");
+  const widget = page.locator(".action-widget");
+  const rows = widget.locator(".monaco-list-row[role=menuitemradio], .monaco-list-row.action");
   await rows.first().waitFor();
-  const other = page.locator(".action-widget").getByText("Other Models");
+  const other = widget.getByText("Other Models");
   if (await other.isVisible()) await other.click();
-  await rows.filter({ hasText: name }).last().click();
+  const search = widget.getByPlaceholder("Search models");
+  if (await search.isVisible()) await search.fill(name);
+  await rows.filter({ hasText: new RegExp(`^${name}(${group})?$`) }).last().click();
 }
 
 /** Ask, and return the lengths the answer was seen to have until it ended with `end`. */
