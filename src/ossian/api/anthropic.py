@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ossian.api.anthropic_reply import AnthropicReply, Display
 from ossian.api.anthropic_turns import read_turns
 from ossian.api.desk import desk_of
-from ossian.api.dialects import ANTHROPIC, REQUEST_ID, Refusal
+from ossian.api.dialects import ANTHROPIC, REQUEST_ID, Refusal, is_vscode
 from ossian.api.options import read_format, read_options, read_think, with_options
 from ossian.api.shapes import FunctionShape, ToolShape, read_body
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt, AnthropicTool, ThinkingShape
@@ -41,7 +41,8 @@ async def messages(request: Request) -> Response:
     check_required(body)
     file = desk.find(body.model)
     asked = read_chat(body, file)
-    reply = AnthropicReply(body.model, read_display(body), body.tool_choice.disable_parallel_tool_use)
+    display = read_display(body, shows_thinking=is_vscode(request.headers))
+    reply = AnthropicReply(body.model, display, body.tool_choice.disable_parallel_tool_use)
     response = desk.respond(desk.ask(asked, file, list_sources=True), reply, ANTHROPIC, body.stream)
     response.headers[REQUEST_ID] = reply.request_id
     return response
@@ -202,10 +203,13 @@ def read_budget(thinking: ThinkingShape | None) -> Reasoning | None:
     return "high"
 
 
-def read_display(body: AnthropicPrompt) -> Display:
-    """Who did not ask for thinking gets none to see: many read content[0] and expect text there."""
+def read_display(body: AnthropicPrompt, *, shows_thinking: bool = False) -> Display:
+    """Who did not ask for thinking gets none to see: many read content[0] and expect text there.
+
+    VS Code's Custom Endpoint never asks for it, names an effort only, and shows what comes (1.139.1).
+    """
     if body.thinking is None:
-        return "shown" if body.think else "hidden"
+        return "shown" if body.think or (shows_thinking and body.think is None) else "hidden"
     if body.thinking.display not in DISPLAYS:
         raise BadRequest(f"thinking.display must be one of {', '.join(DISPLAYS)}")
     return DISPLAYS[body.thinking.display]

@@ -19,6 +19,8 @@ LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 JSON_TYPE = "application/json; charset=utf-8"
 REQUEST_ID = "request-id"
 PING = {"type": "ping"}
+VSCODE_AGENT = "GitHubCopilotChat/"
+VSCODE_HEADER = "x-onbehalf-extension-id"
 ANTHROPIC_KINDS = {
     400: "invalid_request_error",
     403: "permission_error",
@@ -129,6 +131,11 @@ RESPONSES = Dialect(
 def is_anthropics(headers: Mapping[str, str]) -> bool:
     """Whether a client of Anthropic calls: all of them say which version of its API they speak."""
     return "anthropic-version" in headers
+
+
+def is_vscode(headers: Mapping[str, str]) -> bool:
+    """Whether the chat that is built into VS Code calls, which shows few errors in their own words."""
+    return headers.get("user-agent", "").startswith(VSCODE_AGENT) or VSCODE_HEADER in headers
 
 
 def dialect_of(path: str, headers: Mapping[str, str]) -> Dialect:

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from ossian import __version__
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import json_response
+from ossian.api.dialects import is_vscode, json_response
 from ossian.api.shapes import read_body
 from ossian.api.shapes_ollama import OllamaShow
 from ossian.chat import MODEL_CAPABILITIES
@@ -23,11 +23,11 @@ from ossian.store.gguf import TENSOR_KINDS, Layout, Tensor, read_layout
 from ossian.store.modelfile import Modelfile, write_modelfile
 
 OLLAMA_VERSION = "0.33.0"  # clients ask for at least 0.6.4 (Copilot's ollamaProvider.ts)
-COPILOT_AGENT = "GitHubCopilotChat/"
 LONGEST_ARRAY = 5
 LARGEST_OUTPUT_TOKENS = 16_384
 LEFT_OUT = ("general.name", "tokenizer.chat_template")
 KEY_WIDTH = 30
+SUFFIX = ".Suffix"
 
 
 async def hello(request: Request) -> Response:
@@ -77,7 +77,7 @@ async def show(request: Request) -> Response:
     shown = write_show(file, desk, verbose=body.verbose)
     if body.verbose and file.path.is_file():
         add_head(shown, await asyncio.to_thread(read_layout, file.path))
-    if request.headers.get("user-agent", "").startswith(COPILOT_AGENT):
+    if is_vscode(request.headers):
         shown["model_info"]["general.basename"] = asked  # the label in VS Code's model picker
     return json_response(shown)
 
@@ -118,7 +118,7 @@ def write_show(file: ModelFile, desk: Desk, *, verbose: bool) -> dict[str, Any]:
         "license": file.license,
         "modelfile": write_modelfile(as_modelfile(file)),
         "parameters": write_parameters(file, context),
-        "template": file.template,
+        "template": write_template(file),
         "system": file.system,
         **({"messages": messages} if messages else {}),
         "details": write_details(file),
@@ -128,6 +128,12 @@ def write_show(file: ModelFile, desk: Desk, *, verbose: bool) -> dict[str, Any]:
         "context_length": context,
         "max_output_tokens": most_output(context),
     }
+
+
+def write_template(file: ModelFile) -> str:
+    """The template; Continue fills in code by `suffix` only where it finds Ollama's name for that in there."""
+    fills_in = file.template and "insert" in file.capabilities and SUFFIX not in file.template
+    return f"{{{{- /* {SUFFIX} is taken too */ -}}}}{file.template}" if fills_in else file.template
 
 
 def write_capabilities(file: ModelFile) -> list[str]:

@@ -9,10 +9,9 @@ from starlette.responses import Response
 
 from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, refuse_obfuscation, reseed
 from ossian.api.desk import desk_of
-from ossian.api.dialects import OPENAI, Refusal
+from ossian.api.dialects import OPENAI, Refusal, is_vscode
 from ossian.api.functions import as_tools, offers_functions, read_function_choice, read_past_call, read_result
 from ossian.api.logprobs import read_top_logprobs
-from ossian.api.ollama_models import COPILOT_AGENT
 from ossian.api.openai_reply import OpenAIReply
 from ossian.api.options import Options, read_options, read_think, with_options
 from ossian.api.shapes import read_body
@@ -49,15 +48,13 @@ async def chat(request: Request) -> Response:
     file = desk.find(body.model)
     asked = read_chat(body, file)
     choices = [replace(asked, sampling=reseed(asked.sampling, number)) for number in range(body.n)]
-    in_copilot = request.headers.get("user-agent", "").startswith(COPILOT_AGENT)
     reply = OpenAIReply(
         body.model,
         choices=body.n,
         as_functions=offers_functions(body),
         include_usage=body.stream_options.include_usage,
-        in_copilot=in_copilot,
     )
-    events = answer_in_turn(desk, file, choices, list_sources=in_copilot)
+    events = answer_in_turn(desk, file, choices, list_sources=is_vscode(request.headers))
     return desk.respond(events, reply, OPENAI, body.stream)
 
 

@@ -21,15 +21,12 @@ class OpenAIReply:
     """Every chunk of one answer has the same id and time; the first one says the role.
 
     as_functions   calls are written in the words of 2023: one, without an id
-    in_copilot     VS Code shows "Response contained no choices" for an error in mid-stream, and drops the answer
-                   so far; there the error is written as the end of the answer.
     """
 
     model: str
     choices: int = 1
     as_functions: bool = False
     include_usage: bool = False
-    in_copilot: bool = False
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
     started: bool = False
@@ -58,11 +55,7 @@ class OpenAIReply:
             yield {**self.write_head("chat.completion.chunk"), "choices": [], "usage": write_usage(*self.finished)}
 
     def write_failure(self, error: OssianError) -> Iterator[Words]:
-        if not self.in_copilot:
-            yield write_openai_error(error)
-            return
-        yield self.write_chunk({"content": f"\n\n**The answer broke off:** {error}"})
-        yield self.write_chunk({}, "stop")
+        yield write_openai_error(error)
 
     def write_whole(self, *wholes: Whole) -> Words:
         choices = [self.write_choice(index, whole) for index, whole in enumerate(wholes)]
@@ -73,7 +66,7 @@ class OpenAIReply:
         self.call_ids = []
         message: Words = {"role": "assistant", "content": whole.text}
         if whole.thinking:
-            message |= {"reasoning": whole.thinking, "reasoning_content": whole.thinking}
+            message |= self.write_thinking(whole.thinking)
         if whole.calls:
             message |= self.write_calls(whole.calls)
         message |= write_passages(whole.sources)

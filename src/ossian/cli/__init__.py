@@ -11,6 +11,7 @@ from ossian.cli.bench import bench_command
 from ossian.cli.create import copy_command, create_command, push_command, remove_command
 from ossian.cli.docs import docs
 from ossian.cli.doctor import doctor_command
+from ossian.cli.editor import editor_command
 from ossian.cli.evaluate import eval_command
 from ossian.cli.mcp import mcp_command
 from ossian.cli.models import list_command, ps_command, pull_command, show_command, stop_command
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": show_command,
     "stop": stop_command,
     "doctor": doctor_command,
+    "editor": editor_command,
     "bench": bench_command,
     "mcp": mcp_command,
 }
