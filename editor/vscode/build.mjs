@@ -11,6 +11,7 @@ if (process.argv[2] === "tests") {
     ...COMMON,
     entryPoints: readdirSync(UNIT).map((name) => `${UNIT}/${name}`),
     outdir: "out/test",
+    packages: "external",
     sourcemap: "inline",
     alias: { vscode: "./test/stand_in/vscode.ts" },
   });

@@ -1,0 +1,76 @@
+/** As much of VS Code's API as the unit tests touch. The real one is met in test/real. */
+export class LanguageModelTextPart {
+  constructor(readonly value: string) {}
+}
+export class LanguageModelPromptTsxPart extends LanguageModelTextPart {}
+export class LanguageModelThinkingPart {
+  constructor(
+    readonly value: string,
+    readonly id?: string,
+  ) {}
+}
+export class LanguageModelToolCallPart {
+  constructor(
+    readonly callId: string,
+    readonly name: string,
+    readonly input: object,
+  ) {}
+}
+export class LanguageModelToolResultPart {
+  constructor(
+    readonly callId: string,
+    readonly content: unknown[],
+  ) {}
+}
+export class LanguageModelToolResult {
+  constructor(readonly content: unknown[]) {}
+}
+export class LanguageModelDataPart {
+  constructor(
+    readonly data: Uint8Array,
+    readonly mimeType: string,
+  ) {}
+  static json(value: unknown, mimeType: string): LanguageModelDataPart {
+    return new LanguageModelDataPart(new TextEncoder().encode(JSON.stringify(value)), mimeType);
+  }
+}
+export const LanguageModelChatMessageRole = { User: 1, Assistant: 2 };
+export const LanguageModelChatToolMode = { Auto: 1, Required: 2 };
+export const InlineCompletionTriggerKind = { Invoke: 0, Automatic: 1 };
+export class InlineCompletionItem {
+  constructor(
+    readonly insertText: string,
+    readonly range: unknown,
+  ) {}
+}
+export class Range {
+  constructor(
+    readonly start: unknown,
+    readonly end: unknown,
+  ) {}
+}
+export class EventEmitter<T> {
+  private readonly listeners: ((value: T) => void)[] = [];
+  readonly event = (listener: (value: T) => void): void => {
+    this.listeners.push(listener);
+  };
+  fire(value: T): void {
+    for (const listener of this.listeners) listener(value);
+  }
+}
+/** A file's address; its real twin encodes more. */
+export class Uri {
+  private constructor(
+    readonly path: string,
+    readonly fragment: string,
+  ) {}
+  static file(path: string): Uri {
+    return new Uri(path, "");
+  }
+  with({ fragment }: { fragment: string }): Uri {
+    return new Uri(this.path, fragment);
+  }
+  toString(): string {
+    return `file://${encodeURI(this.path)}#${this.fragment}`;
+  }
+}
