@@ -4,12 +4,9 @@ import * as vscode from "vscode";
 import { readLine, thinkingKind, writeMessages, writeText, writeTools } from "../../src/messages";
 
 const Thinking = thinkingKind() ?? assert.fail();
-const [USER, ASSISTANT, SYSTEM] = [1, 2, 3] as vscode.LanguageModelChatMessageRole[] as [1, 2, 3];
+const [USER, ASSISTANT, SYSTEM] = [1, 2, 3] as const;
 const text = (value: string): vscode.LanguageModelTextPart => new vscode.LanguageModelTextPart(value);
-const message = (
-  role: vscode.LanguageModelChatMessageRole,
-  ...content: unknown[]
-): vscode.LanguageModelChatRequestMessage => ({
+const message = (role: number, ...content: unknown[]): vscode.LanguageModelChatRequestMessage => ({
   role,
   content,
   name: undefined,
