@@ -1,0 +1,167 @@
+// What is tried in the real editor, one after the other. A model that recites gives exact words; the demo model gives real ones.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ask, pick, proved, send, shoot, shown, sleep, unfold } from "../../../../tests/vscode/window.mjs";
+
+const CODE = "def total(prices):\n    return sum(prices)\n\n\ndef mean(prices):\n";
+const NOTES = "# Notes\n\nThe shop opens at nine.\n";
+const THOUGHTS = ["The file is open: total sums the prices.", "The notes may say it.", "They do.", "My documents may."];
+export const FILES = { "shop.py": CODE, "notes.md": NOTES };
+export const MODELS = { small: 4096 };
+const look = (workspace) => ({ filePath: join(workspace, "notes.md"), startLine: 1, endLine: 3 });
+const link = (workspace) => `file://${join(workspace, "notes.md")}#L3`;
+
+/** The replies of the model that recites, in turn. */
+export const SCRIPT = (workspace) => [
+  [{ thinking: THOUGHTS[0] }, { text: "It returns the **sum of the prices**; for no prices at all it returns 0." }],
+  [{ thinking: THOUGHTS[1] }, { tool_call: { name: "read_file", arguments: look(workspace) } }],
+  [{ thinking: THOUGHTS[2] }, { text: "The shop opens at **nine**." }],
+  [{ thinking: THOUGHTS[3] }, { tool_call: { name: "ossian_search", arguments: { query: "opening hours" } } }],
+  [{ text: `It opens at nine, say [your notes](${link(workspace)}).` }],
+  [{ text: "and so on ".repeat(1_000) }],
+];
+
+export async function play(stage) {
+  for (const scene of [chat, agent, documents, cancel, modelMissing, demo, ghostText, contextTooLong, serverDown]) {
+    await scene(stage);
+  }
+}
+
+const chats = (calls) => calls.filter(({ path, sent }) => path === "/api/chat" && JSON.parse(sent).messages.length);
+const body = (call) => JSON.parse(call.sent);
+const lastLine = (call) => JSON.parse(call.heard.trim().split("\n").at(-1));
+
+async function chat({ page, calls, pictures }) {
+  await pick(page, /^fake/);
+  proved("the model is in the picker of a new user, signed out, without any setting");
+  const lengths = await ask(page, "What does total return?", "it returns 0.");
+  assert.ok(lengths.size > 3, `the answer came in ${lengths.size} pieces`);
+  await unfold(page);
+  await shown(page, THOUGHTS[0]);
+  await shoot(page, join(pictures, "chat.png"));
+  const [asked] = chats(calls).map(body);
+  assert.deepEqual([asked.model, asked.think], ["fake", "medium"]);
+  assert.ok(asked.prompt_cache_key);
+  proved(`the answer streams (seen growing ${lengths.size} times), and the thinking is shown`);
+}
+
+async function agent({ page, calls, workspace, pictures }) {
+  await ask(page, "When does the shop open?", "at nine.");
+  await unfold(page);
+  await shown(page, /Read notes.md/);
+  await shoot(page, join(pictures, "agent.png"));
+  const [first, second, third] = chats(calls).map(body);
+  const [call, result] = third.messages.slice(-2);
+  assert.deepEqual(call.tool_calls[0].function, { name: "read_file", arguments: look(workspace) });
+  assert.deepEqual([result.role, result.tool_call_id], ["tool", call.tool_calls[0].id]);
+  assert.match(result.content, /The shop opens at nine\./);
+  proved("agent mode calls a tool, and goes on after the result");
+  assert.equal(call.thinking, THOUGHTS[1]);
+  proved("the thinking before the call comes back with the result");
+  assert.deepEqual(third.messages.slice(0, second.messages.length), second.messages);
+  assert.deepEqual([second.tools, third.tools], [first.tools, first.tools]);
+  assert.equal(new Set([first, second, third].map((asked) => asked.prompt_cache_key)).size, 1);
+  proved("a later request only appends to an earlier one, under one key");
+}
+
+async function documents({ page, calls, own, workspace, pictures }) {
+  const passage = { collection: "shop", path: join(workspace, "notes.md"), first_line: 3, last_line: 3, page: null };
+  own["/api/library"] = () => JSON.stringify({ collections: [{ name: "shop", files: 2, pending: 0 }] });
+  own["/api/library/shop/search"] = () => JSON.stringify({ passages: [{ ...passage, score: 1, text: "at nine" }] });
+  await ask(page, "#ossian What are the opening hours?", "say your notes.");
+  const result = body(chats(calls).at(-1)).messages.at(-1);
+  assert.ok(result.content.includes(`[1] [${passage.path}:3-3](${link(workspace)})\nat nine`), result.content);
+  await shoot(page, join(pictures, "documents.png"));
+  await page.locator(".interactive-response").last().getByText("your notes").click();
+  await page.locator(".editor-status-selection, .statusbar-item").getByText("Ln 3, Col 1").first().waitFor();
+  proved("#ossian searches the collections, and a link of the answer opens file and line");
+}
+
+async function cancel({ page, calls }) {
+  await send(page, "Go on for ever.");
+  await shown(page, /and so on and so on/);
+  await page.keyboard.press("Control+Escape");
+  const call = chats(calls).at(-1);
+  for (let tries = 0; tries < 50 && !call.left; tries++) await sleep(100);
+  assert.ok(call.left && !call.heard.includes('"done":true'));
+  proved("cancelling closes the connection, which ends the engine's work");
+}
+
+/** VS Code shows a failed request as one sentence. */
+async function fails(page, question, sentence) {
+  await send(page, question);
+  await page.locator(".interactive-response").last().getByText(sentence).first().waitFor();
+}
+
+async function run(page, command) {
+  await page.keyboard.press("F1");
+  await page.keyboard.insertText(`>${command}`);
+  await page.locator(".quick-input-list .monaco-list-row").filter({ hasText: command }).first().waitFor();
+  await page.keyboard.press("Enter");
+}
+
+/** The list of models as it is now, whatever server is asked next. */
+async function freeze(own, calls) {
+  const listed = calls.findLast(({ path, heard }) => path === "/api/tags" && heard).heard;
+  own["/api/tags"] = () => listed;
+}
+
+async function modelMissing({ page, calls, own, serve }) {
+  await freeze(own, calls);
+  serve("demo");
+  await fails(page, "Are you there?", "model 'fake' not found on this machine. Try: ossian pull fake");
+  proved("a model that has gone is an error in our words");
+  delete own["/api/tags"];
+}
+
+async function demo({ page, calls }) {
+  await run(page, "Ossian: Start or Find the Server");
+  await page
+    .locator(".notifications-toasts")
+    .getByText(/Ossian [\d.]+ answers at/)
+    .waitFor();
+  await page.keyboard.press("Escape");
+  await pick(page, /^demo/);
+  await send(page, "What is a list?");
+  const count = chats(calls).length;
+  for (let tries = 0; tries < 600 && !chats(calls)[count]?.heard.includes('"done":true'); tries++) await sleep(100);
+  const { done_reason: reason, prompt_eval_count: read, eval_count: written } = lastLine(chats(calls).at(-1));
+  assert.ok(read > 1_000 && written > 0 && reason, `read ${read}, wrote ${written}`);
+  assert.ok(calls.some(({ path, status }) => path === "/api/tokenize" && status === 200));
+  proved(`a real model answers (read ${read} tokens, wrote ${written}), and its own tokens are counted`);
+}
+
+async function ghostText({ page, calls, pictures }) {
+  await page.locator(".tab").filter({ hasText: "shop.py" }).first().click();
+  await page.locator(".editor-instance .monaco-editor").first().click();
+  await page.keyboard.press("Control+End");
+  const grey = page.locator(".ghost-text-decoration, .ghost-text, .suggest-preview-text").first();
+  for (let tries = 0; tries < 20 && !(await grey.isVisible()); tries++) {
+    await page.keyboard.type(tries ? "x" : "    return ", { delay: 30 });
+    await sleep(1_500);
+  }
+  await grey.waitFor();
+  await page.screenshot({ path: join(pictures, "ghost-text.png") });
+  const asked = calls.findLast(({ path, status }) => path === "/infill" && status === 200);
+  const said = JSON.parse(asked.heard).content;
+  await page.keyboard.press("Tab");
+  await sleep(500);
+  const editor = page.locator(".editor-instance .view-lines").first();
+  const text = (await editor.textContent()).replaceAll(" ", " ");
+  assert.ok(text.includes(said.split("\n")[0].trim()), `${text} has not ${said}`);
+  proved("grey text shows, and Tab takes it");
+}
+
+async function contextTooLong({ page, calls, own, serve }) {
+  await freeze(own, calls);
+  serve("small");
+  await fails(page, "And a tuple?", /tokens long and would exceed the context length of 4096 tokens/);
+  delete own["/api/tags"];
+  proved("a conversation that is too long is an error in our words");
+}
+
+async function serverDown({ page, serve }) {
+  serve("nobody");
+  await fails(page, "And a set?", /Ossian does not answer at http/);
+  proved("where the server is away, the error says how to start it");
+}
