@@ -50,7 +50,10 @@ export class BrokenOff extends Error {
 export class Client {
   last: Exchange | undefined;
 
-  constructor(private readonly address: () => Promise<Address>) {}
+  constructor(
+    private readonly address: () => Promise<Address>,
+    private readonly log: (line: string) => void = () => undefined,
+  ) {}
 
   async get(path: string, signal?: AbortSignal): Promise<Json> {
     return await this.whole("GET", path, undefined, signal);
@@ -69,7 +72,7 @@ export class Client {
       throw error instanceof Refused || signal?.aborted ? error : new BrokenOff();
     } finally {
       incoming.destroy();
-      close(exchange);
+      this.close(exchange);
     }
   }
 
@@ -77,7 +80,7 @@ export class Client {
     const [incoming, exchange] = await this.open(method, path, body, signal);
     const said = JSON.parse(await readAll(incoming)) as Json;
     exchange.end = said;
-    close(exchange);
+    this.close(exchange);
     return said;
   }
 
@@ -91,20 +94,22 @@ export class Client {
     const exchange: Exchange = { method, url: url + path, body, at: new Date().toISOString() };
     if (method === "POST") this.last = exchange;
     const incoming = await send(exchange, key, signal).catch((error: unknown) => {
-      close(exchange);
+      this.close(exchange);
       throw signal?.aborted ? error : new Unreachable(url);
     });
     exchange.status = incoming.statusCode ?? 0;
     if (exchange.status < 400) return [incoming, exchange];
     const refusal = new Refused(exchange.status, readRefusal(await readAll(incoming)));
     exchange.end = refusal.message;
-    close(exchange);
+    this.close(exchange);
     throw refusal;
   }
-}
 
-function close(exchange: Exchange): void {
-  exchange.milliseconds = Date.now() - Date.parse(exchange.at);
+  private close(exchange: Exchange): void {
+    const { method, url, status, at } = exchange;
+    exchange.milliseconds = Date.now() - Date.parse(at);
+    if (method === "POST") this.log(`${url} ${status ?? "without an answer"} in ${exchange.milliseconds} ms`);
+  }
 }
 
 /** fetch gives up after five minutes without a word; a long prompt on a small machine takes longer. */

@@ -87,9 +87,10 @@ function writePassage({ path, first_line: first, last_line: last, page, text }: 
   return `[${index + 1}] [${place}](${writeLink(path, first)})\n${text.trim()}`;
 }
 
-/** A link that VS Code opens at its line. */
+/** A link that VS Code opens at its line. In a window of another machine it opens files of the workspace only, and
+ * those by their path; elsewhere any file, by its address (tried with VS Code 1.139.1). */
 export function writeLink(path: string, line: number): string {
-  return vscode.Uri.file(path)
-    .with({ fragment: `L${line}` })
-    .toString();
+  const file = vscode.Uri.file(path);
+  if (vscode.workspace.getWorkspaceFolder(file)) return `${encodeURI(path)}#L${line}`;
+  return file.with({ fragment: `L${line}` }).toString();
 }

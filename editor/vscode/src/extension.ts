@@ -1,6 +1,6 @@
 /** Puts the parts together. What each does stands in its own file. */
 import * as vscode from "vscode";
-import { Client, Unreachable } from "./client";
+import { type Address, Client, Unreachable } from "./client";
 import { address, commandsOf, readKey, settings } from "./commands";
 import { DocumentSearch } from "./documents";
 import { GhostText, type Wishes } from "./ghost";
@@ -15,7 +15,10 @@ const LOG = "Show the Log";
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Ossian", { log: true });
-  const client = new Client(async () => ({ url: address(), key: await readKey(context.secrets) }));
+  const where = async (): Promise<Address> => ({ url: address(), key: await readKey(context.secrets) });
+  const client = new Client(where, (line) => {
+    log.info(line);
+  });
   const provider = new Provider(client, new Tokens(client), () => settings().get("thinking", "medium"));
   const server = new OwnServer((line) => {
     log.info(line);

@@ -71,7 +71,7 @@ export class Provider implements vscode.LanguageModelChatProvider {
     try {
       await this.pass(this.writeBody(model.id, messages, options), progress, leaving.signal);
     } catch (error) {
-      if (!leaving.signal.aborted) throw error;
+      if (!leaving.signal.aborted) throw withoutStack(error);
     } finally {
       this.answering -= 1;
       listening.dispose();
@@ -141,6 +141,11 @@ export function writeInformation(tag: Tag): vscode.LanguageModelChatInformation 
     maxOutputTokens: tag.max_output_tokens,
     capabilities: { toolCalling: tag.capabilities.includes("tools"), imageInput: tag.capabilities.includes("vision") },
   };
+}
+
+/** VS Code's chat shows the stack of an error behind its sentence, where it has one. */
+function withoutStack(error: unknown): Error {
+  return Object.assign(new Error(error instanceof Error ? error.message : String(error)), { stack: "" });
 }
 
 function sayNothing(last: Json): string {

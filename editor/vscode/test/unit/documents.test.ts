@@ -68,4 +68,5 @@ test("where there is nothing, it says what to do", async (t) => {
 
 test("a link opens at its line", () => {
   assert.equal(writeLink("/a/b.md", 3), "file:///a/b.md#L3");
+  assert.equal(writeLink("/w/b c.md", 3), "/w/b%20c.md#L3");
 });
