@@ -12,7 +12,7 @@ if (!process.env.VSC) {
 }
 const { SETTINGS, VSC, end, installExtension, listenIn, openBrowser, openWindow, startCode, startOssian } =
   await import("../../../../tests/vscode/window.mjs");
-const { FILES, MODELS, SCRIPT, play } = await import("./scenes.mjs");
+const { CONTEXT, FILES, SCRIPT, play } = await import("./scenes.mjs");
 
 const CODE_PORT = 18090;
 const WIRE_PORT = 18091;
@@ -43,17 +43,16 @@ async function main() {
   const [calls, own, closing] = [[], {}, []];
   const target = { port: PORTS.fake };
   const script = ["--fake", "--script", join(OUT, "script.json"), "--pause", "0.1"];
-  const homes = (name) => join(OUT, name);
   let page;
   try {
     const wire = listenIn(WIRE_PORT, target, calls, own);
     closing.push(() => (wire.close(), wire.closeAllConnections()));
-    for (const [name, args, environment] of [
-      ["fake", script, {}],
-      ["demo", [], {}],
-      ["small", [], { OSSIAN_CONTEXT_LENGTH: String(MODELS.small) }],
+    for (const [name, args, context] of [
+      ["fake", script, CONTEXT.large],
+      ["demo", [], CONTEXT.large],
+      ["small", [], CONTEXT.small],
     ]) {
-      const child = await startOssian(PORTS[name], homes(name), args, environment);
+      const child = await startOssian(PORTS[name], join(OUT, name), args, { OSSIAN_CONTEXT_LENGTH: String(context) });
       closing.push(() => end(child));
     }
     const code = await startCode(CODE_PORT, CODE);

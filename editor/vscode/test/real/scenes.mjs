@@ -7,7 +7,7 @@ const CODE = "def total(prices):\n    return sum(prices)\n\n\ndef mean(prices):\
 const NOTES = "# Notes\n\nThe shop opens at nine.\n";
 const THOUGHTS = ["The file is open: total sums the prices.", "The notes may say it.", "They do.", "My documents may."];
 export const FILES = { "shop.py": CODE, "notes.md": NOTES };
-export const MODELS = { small: 4096 };
+export const CONTEXT = { large: 131_072, small: 4_096 };
 const look = (workspace) => ({ filePath: join(workspace, "notes.md"), startLine: 1, endLine: 3 });
 const link = (workspace) => `${join(workspace, "notes.md")}#L3`;
 
@@ -33,7 +33,8 @@ const lastLine = (call) => JSON.parse(call.heard.trim().split("\n").at(-1));
 
 async function chat({ page, calls, own, pictures }) {
   // To the model that recites every letter is a token, and VS Code would begin to shorten the conversation.
-  own["/api/tokenize"] = (sent) => JSON.stringify({ tokens: Array(Math.ceil(sent.length / 4)).fill(0) });
+  own["/api/tokenize"] = (sent) =>
+    JSON.stringify({ tokens: Array(Math.ceil(JSON.parse(sent).text.length / 4)).fill(0) });
   await pick(page, /^fake/);
   proved("the model is in the picker of a new user, signed out, without any setting");
   const lengths = await ask(page, "What does total return?", "it returns 0.");
