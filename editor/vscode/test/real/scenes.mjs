@@ -80,10 +80,12 @@ async function documents({ page, calls, own, workspace, pictures }) {
   proved("#ossian searches the collections, and a link of the answer opens file and line");
 }
 
+const cancelButton = (page) => page.locator(".interactive-session a[aria-label^='Cancel (']");
+
 async function cancel({ page, calls }) {
   await send(page, "Go on for ever.");
   await shown(page, /and so on and so on/);
-  await page.locator(".interactive-session a[aria-label^='Cancel (']").click();
+  await cancelButton(page).click();
   const call = chats(calls).at(-1);
   for (let tries = 0; tries < 50 && !call.left; tries++) await sleep(100);
   assert.ok(call.left && !call.heard.includes('"done":true'));
@@ -146,6 +148,7 @@ async function demo({ page, calls, own }) {
   const { done_reason: reason, prompt_eval_count: read, eval_count: written } = lastLine(ended());
   assert.ok(read > 1_000 && written > 0 && reason, `read ${read}, wrote ${written}`);
   assert.ok(calls.some(({ path, status }) => path === "/api/tokenize" && status === 200));
+  if (await cancelButton(page).isVisible()) await cancelButton(page).click(); // so small a model calls tools for ever
   proved(`a real model answers (read ${read} tokens, wrote ${written}), and its own tokens are counted`);
 }
 
@@ -163,7 +166,7 @@ async function ghostText({ page, calls, own, pictures }) {
   assert.ok(text.endsWith(`return ${words}`), text);
   proved("grey text shows, and Tab takes it");
   delete own["/infill"];
-  await page.keyboard.type("\n\n\ndef most(prices):\n    return", { delay: 30 });
+  await page.keyboard.type("\nmost = ", { delay: 30 });
   const taken = await takeGreyText(page);
   const { content } = JSON.parse(calls.findLast(({ path, status }) => path === "/infill" && status === 200).heard);
   assert.ok(taken.includes(plain(content.split("\n")[0])), `${taken} has not ${content}`);
