@@ -179,7 +179,8 @@ async function main() {
       "--pause",
       "0.1",
     ];
-    const ossian = await startOssian(OSSIAN_PORT, join(OUT, "ossian"), script);
+    // Left to itself it serves what this machine's memory allows, and VS Code begins to shorten the conversation.
+    const ossian = await startOssian(OSSIAN_PORT, join(OUT, "ossian"), script, { OSSIAN_CONTEXT_LENGTH: "131072" });
     closing.push(() => end(ossian));
     const code = await startCode(CODE_PORT, {
       data: DATA,

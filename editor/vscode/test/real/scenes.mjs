@@ -160,7 +160,7 @@ async function ghostText({ page, calls, own, pictures }) {
   await page.keyboard.press("Control+End");
   await page.keyboard.type("    return ", { delay: 30 });
   const text = await takeGreyText(page, async () => {
-    await page.screenshot({ path: join(pictures, "grey-text.png") });
+    await page.screenshot({ path: join(pictures, "grey-text.png"), clip: { x: 52, y: 36, width: 446, height: 180 } });
     own["/infill"] = () => JSON.stringify({ content: "" });
   });
   assert.ok(text.endsWith(`return ${words}`), text);
