@@ -92,7 +92,7 @@ export class Client {
   ): Promise<[IncomingMessage, Exchange]> {
     const { url, key } = await this.address();
     const exchange: Exchange = { method, url: url + path, body, at: new Date().toISOString() };
-    if (method === "POST") this.last = exchange;
+    if (isTold(exchange)) this.last = exchange;
     const incoming = await send(exchange, key, signal).catch((error: unknown) => {
       this.close(exchange);
       throw signal?.aborted ? error : new Unreachable(url);
@@ -106,10 +106,15 @@ export class Client {
   }
 
   private close(exchange: Exchange): void {
-    const { method, url, status, at } = exchange;
+    const { url, status, at } = exchange;
     exchange.milliseconds = Date.now() - Date.parse(at);
-    if (method === "POST") this.log(`${url} ${status ?? "without an answer"} in ${exchange.milliseconds} ms`);
+    if (isTold(exchange)) this.log(`${url} ${status ?? "without an answer"} in ${exchange.milliseconds} ms`);
   }
+}
+
+/** Whether a person may want to hear of it: not of looking, nor of the hundreds of counts before a question. */
+function isTold({ method, url }: Exchange): boolean {
+  return method === "POST" && !url.endsWith("/api/tokenize") && !url.endsWith("/api/show");
 }
 
 /** fetch gives up after five minutes without a word; a long prompt on a small machine takes longer. */

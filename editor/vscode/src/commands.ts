@@ -81,7 +81,12 @@ async function startServer({ client, provider, server, log }: Tools): Promise<vo
     const program = findProgram(places());
     if (!program) throw new Error(sayMissing(places()));
     log.info(`starting ${program} serve for ${url}`);
-    await withProgress(`Starting ${program}`, () => server.start(program, url, answers));
+    await withProgress(`Starting ${program}`, (_, signal) => {
+      signal.addEventListener("abort", () => {
+        server.stop();
+      });
+      return server.start(program, url, answers);
+    });
     void vscode.window.showInformationMessage(`Ossian is running at ${url}. It ends with this window.`);
   }
   await provider.refresh();

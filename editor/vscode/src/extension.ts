@@ -10,6 +10,7 @@ import { Status } from "./status";
 import { Tokens } from "./tokens";
 
 const LOOK_MILLISECONDS = 15_000;
+const CODE = ["file", "untitled", "vscode-notebook-cell", "vscode-vfs"].map((scheme) => ({ scheme })); // no chat, no log
 const START = "Start the Server";
 const LOG = "Show the Log";
 
@@ -40,7 +41,7 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
     vscode.lm.registerLanguageModelChatProvider("ossian", provider),
     vscode.lm.registerTool("ossian_search", new DocumentSearch(client)),
-    vscode.languages.registerInlineCompletionItemProvider({ pattern: "**" }, ghost),
+    vscode.languages.registerInlineCompletionItemProvider(CODE, ghost),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (!change.affectsConfiguration("ossian")) return;
       ghost.forget();

@@ -47,7 +47,7 @@ export function sayMissing({ setting, folders }: Places): string {
 
 /** Whether an address is of this machine, so that a server can be started there. */
 export function isOwn(url: string): boolean {
-  return LOOPBACK.has(new URL(url).hostname);
+  return URL.canParse(url) && LOOPBACK.has(new URL(url).hostname);
 }
 
 /** A server that this window started, and ends with it. */

@@ -58,10 +58,44 @@ export class EventEmitter<T> {
     for (const listener of this.listeners) listener(value);
   }
 }
+/** Who sits before the editor: what they answer to each question, what they set, and what they were told. */
+export const person = {
+  answers: [] as unknown[],
+  told: [] as unknown[],
+  set: {} as Record<string, unknown>,
+  trusts: true,
+  folder: "/w",
+  answer: (): Promise<unknown> => Promise.resolve(person.answers.shift()),
+  hear: (words: unknown): Promise<void> => Promise.resolve(void person.told.push(words)),
+};
+export const window = {
+  showInputBox: person.answer,
+  showQuickPick: async (rows: { label: string }[]): Promise<unknown> => {
+    const label = await person.answer();
+    return rows.find((row) => row.label === label);
+  },
+  showInformationMessage: person.hear,
+  showTextDocument: person.hear,
+  withProgress: (_: unknown, work: (progress: object, token: object) => unknown): unknown =>
+    work({ report: person.hear }, { onCancellationRequested: () => undefined }),
+};
 /** /w is the folder that is open. */
 export const workspace = {
+  get isTrusted(): boolean {
+    return person.trusts;
+  },
+  get workspaceFolders(): object[] {
+    return [{ uri: { fsPath: person.folder } }];
+  },
   getWorkspaceFolder: ({ path }: Uri): object | undefined => (path.startsWith("/w/") ? {} : undefined),
+  getConfiguration: (): object => ({
+    get: (name: string, otherwise: unknown) => person.set[name] ?? otherwise,
+    update: (name: string, value: unknown) => Promise.resolve(void (person.set[name] = value)),
+  }),
+  openTextDocument: ({ content }: { content: string }): Promise<unknown> => Promise.resolve(JSON.parse(content)),
 };
+export const ConfigurationTarget = { Global: 1 };
+export const ProgressLocation = { Notification: 15 };
 /** A file's address; its real twin encodes more. */
 export class Uri {
   private constructor(

@@ -48,8 +48,8 @@ test("on Windows programs lie elsewhere", () => {
 });
 
 test("only an address of this machine is our own", () => {
-  const all = ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "https://example.org"].map(isOwn);
-  assert.deepEqual(all, [true, true, true, false]);
+  const all = ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "https://example.org", "x"].map(isOwn);
+  assert.deepEqual(all, [true, true, true, false, false]);
 });
 
 test("a server that ends at once is an error, and the log has its words", async (t) => {
