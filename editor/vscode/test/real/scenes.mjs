@@ -22,7 +22,8 @@ export const SCRIPT = (workspace) => [
 ];
 
 export async function play(stage) {
-  for (const scene of [chat, agent, documents, cancel, modelMissing, demo, ghostText, contextTooLong, serverDown]) {
+  const first = [chat, agent, documents, cancel, modelMissing, demo, ghostText, statusItem, commands];
+  for (const scene of [...first, contextTooLong, serverDown, startServer]) {
     await scene(stage);
   }
 }
@@ -186,6 +187,29 @@ async function takeGreyText(page, look = () => undefined) {
   return plain(lines.join("\n"));
 }
 
+async function statusItem({ page }) {
+  const item = page.locator(".statusbar-item[aria-label^='Ossian.'], .statusbar-item a[aria-label^='Ossian.']").first();
+  const says = (words) =>
+    page.locator(`.statusbar-item [aria-label*="${words}"], [aria-label*="${words}"]`).first().waitFor();
+  await item.click();
+  await says("No suggestion: turned off.");
+  await item.click();
+  await says("Grey suggestions are on.");
+  proved("the status item turns grey text off and on by a click, and says so");
+}
+
+async function commands({ page, own, workspace }) {
+  own["/api/library/shop/documents"] = () =>
+    ['{"status":"reading","path":"a","done":1,"total":2}', '{"status":"success","files":2,"skipped":0}'].join("\n");
+  await run(page, "Ossian: Add This Folder to a Collection");
+  await page.locator(".quick-input-list .monaco-list-row").filter({ hasText: "shop" }).first().click();
+  await page.locator(".notifications-toasts").getByText("2 files are in shop. Ask with #ossian.").waitFor();
+  await run(page, "Ossian: See the Last Request");
+  await page.locator(".view-line").getByText(`${workspace}`).first().waitFor();
+  await page.keyboard.press("Control+w");
+  proved("a folder goes into a collection, and the last request can be seen");
+}
+
 async function contextTooLong({ page, calls, own, serve }) {
   await freeze(own, calls);
   serve("small");
@@ -198,4 +222,17 @@ async function serverDown({ page, serve }) {
   serve("nobody");
   await fails(page, "And a set?", /Ossian does not answer at http/);
   proved("where the server is away, the error says how to start it");
+}
+
+/** A server that the extension starts itself, as the settings say. */
+async function startServer({ page, settings, program, freePort }) {
+  settings({ "ossian.url": `http://127.0.0.1:${freePort}`, "ossian.program": program });
+  await sleep(2_000);
+  await run(page, "Ossian: Start or Find the Server");
+  await page
+    .locator(".notifications-toasts")
+    .getByText(/Ossian is running at .* It ends with this window\./)
+    .waitFor();
+  assert.equal((await fetch(`http://127.0.0.1:${freePort}/health`)).status, 200);
+  proved("a server is started where none answers");
 }
