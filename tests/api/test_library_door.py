@@ -214,3 +214,19 @@ def test_the_demo_model_answers_from_a_note_and_cites_it(serve, notes):
     question = [{"role": "user", "content": "When is the meeting in Oslo?"}]
     said = ask(server, model="demo", messages=question, options={"temperature": 0})
     assert said["message"]["content"] == f"The meeting in Oslo is at 14:30. {LINK.format(notes / 'lamp.md')}"
+
+
+def test_a_follow_up_on_the_same_passages_reads_few_tokens_again(serve, tmp_path):
+    folder = tmp_path / "books"
+    folder.mkdir()
+    sentences = [f"Ferry {number} to the island of Runde leaves at {number} o'clock." for number in range(1, 120)]
+    (folder / "ferries.md").write_text("# Ferries to Runde\n\n" + "\n".join(sentences) + "\n")
+    server = serve(stored=True, real=True)
+    put_in(server, folder)
+    question = {"role": "user", "content": "When does ferry 7 to Runde leave?"}
+    first = ask(server, model="demo", messages=[question], options={"temperature": 0, "num_predict": 40})
+    turns = [question, first["message"], {"role": "user", "content": "And is it the ferry to Runde?"}]
+    second = ask(server, model="demo", messages=turns, options={"temperature": 0, "num_predict": 40})
+    assert first["prompt_eval_count"] > 500
+    assert second["sources"][0]["text"] == first["sources"][0]["text"]
+    assert second["prompt_eval_count"] - second["ossian_cached_tokens"] < 300
