@@ -253,6 +253,18 @@ def test_where_a_result_does_not_fit_the_model_answers_without_it(serve: Any, fo
     assert results_of(server) == [NO_ROOM]
 
 
+def test_hanging_up_in_a_later_round_stops_the_model(serve: Any, folder: Path, eventually: Any) -> None:
+    script = [(call("read", path="notes.md"),), (Text("At seven o'clock " * 500),)]
+    server = serve(script, pause=0.01, embedder="off")
+    server.post("/api/library/ships/documents", {"paths": [str(folder)], "stream": False})
+    body = {"model": "fake", "messages": MESSAGES, "documents": ["ships"], "document_tools": True}
+
+    with server.client.stream("POST", f"{server.url}/api/chat", json=body) as answer:
+        next(answer.iter_lines())
+
+    eventually(lambda: (server.hang_ups, server.users) == (1, 0), 5.0)
+
+
 def test_openai_clients_have_it_too_and_the_thinking_streams(serve: Any, folder: Path) -> None:
     script = [(Thinking("I look."), call("read", path="notes.md")), (Thinking("So."), Text("At seven [2]."))]
     server = serve_documents(serve, folder, script)

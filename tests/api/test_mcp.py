@@ -130,5 +130,20 @@ def test_what_is_no_call_is_the_callers_fault(serve: Any, body: bytes) -> None:
     assert 400 <= answer.status_code < 500
 
 
+def test_without_the_sdk_it_says_how_to_install_it(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mcp" or name == "ossian.api.mcp_server"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "mcp", None)
+
+    answer = server.post("/mcp", INITIALIZE, headers=ACCEPT)
+
+    said = "the SDK of the Model Context Protocol is not installed. Try: pip install 'ossian[mcp]'"
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": said}},
+    )
+
+
 def test_there_is_no_stream_to_wait_on(serve: Any) -> None:
     assert serve().get("/mcp", headers={"Accept": "text/event-stream"}).status_code == 405

@@ -53,16 +53,18 @@ async def answer_call(
 
 async def mcp(request: Request) -> Response:
     """Speak the Model Context Protocol. Each request is answered by itself, without a session."""
-    # The SDK is an extra, and takes a second to be imported: nobody else waits for that.
-    try:
-        server = await asyncio.to_thread(import_module, "ossian.api.mcp_server")
-    except ModuleNotFoundError as error:
-        if error.name not in SDK:
-            raise
-        raise BadRequest("/mcp needs the SDK of the Model Context Protocol.", MCP_HINT) from error
+    server = await asyncio.to_thread(load_protocol)  # takes a second at first: nobody else waits for that
     answer = server.answer_over_http(desk_of(request).library, await request.body())
     assert isinstance(answer, Response)
     return answer
 
 
-MCP_HINT = "Try: pip install 'ossian[mcp]'"
+def load_protocol() -> Any:
+    """The module that speaks the protocol; its SDK is an extra. Raises BadRequest where that is not installed."""
+    try:
+        return import_module("ossian.api.mcp_server")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in SDK:
+            raise
+        hint = "Try: pip install 'ossian[mcp]'"
+        raise BadRequest("the SDK of the Model Context Protocol is not installed.", hint) from error

@@ -37,7 +37,7 @@ class ProtocolMessage(Shape):
     )
 
     jsonrpc: str = ""
-    id: int | str = ""
+    id: Any = None
     method: str = ""
     params: dict[str, Any] = Field(default_factory=dict)
 

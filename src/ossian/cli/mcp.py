@@ -2,26 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
-from ossian.api.document_tools import MCP_HINT, SDK
+from ossian.api.document_tools import load_protocol
 from ossian.cli.client import connect
 from ossian.cli.terminal import settings_of
-from ossian.errors import SettingInvalid
 from ossian.settings import Settings
 
 
 def mcp_command() -> None:
     """Offer your documents over standard input and output, as VS Code and other clients of MCP start it."""
     settings = settings_of()
-    try:
-        server = import_module("ossian.api.mcp_server")
-    except ModuleNotFoundError as error:
-        if error.name not in SDK:
-            raise
-        raise SettingInvalid("`ossian mcp` needs the SDK of the Model Context Protocol.", MCP_HINT) from error
-    asyncio.run(speak(server, settings))
+    asyncio.run(speak(load_protocol(), settings))
 
 
 async def speak(server: Any, settings: Settings) -> None:
