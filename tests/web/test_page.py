@@ -1,10 +1,7 @@
 """The page in a real browser, used as people use it: type, stop, drop a PDF, ask, click a citation, see a request."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +10,16 @@ import httpx2
 import pytest
 from fpdf import FPDF
 
+from server_process import Server
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ASKED_MODEL = re.compile(r"^fake.*\+notes$")
 COUNTED = re.compile(r"\d+ tokens, ")
 
 
-class Server:
-    """`ossian serve --fake` in a process of its own, since a process holds one page; the model says what it is told."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
+class PageServer(Server):
+    """A process of its own, since a process holds one page; the model says what it is told."""
 
     def put_in(self, folder: Path, name: str = "notes") -> None:
         body = {"paths": [str(folder)], "stream": False}
@@ -35,23 +31,16 @@ class Server:
 
 
 @contextmanager
-def running(home: Path, *options: str, **variables: str) -> Iterator[Server]:
-    own = {"OSSIAN_HOME": str(home), "OSSIAN_HOST": "127.0.0.1:0", "OSSIAN_EMBEDDER": "off", **variables}
-    command = [sys.executable, "-m", "ossian", "serve", "--fake", *options]
-    process = subprocess.Popen(command, env={**os.environ, **own}, stderr=subprocess.PIPE, text=True)
+def running(home: Path, *options: str, **settings: str) -> Iterator[PageServer]:
+    server = PageServer(home, "--fake", *options, OSSIAN_EMBEDDER="off", **settings)
     try:
-        assert process.stderr
-        said = next(line for line in process.stderr if "running at" in line)
-        found = re.search(r"http://\S+", said)
-        assert found
-        yield Server(found[0])
+        yield server
     finally:
-        process.terminate()
-        process.communicate(timeout=20)
+        server.close()
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     with running(tmp_path_factory.mktemp("home")) as server:
         yield server
 
@@ -71,7 +60,7 @@ def visit(browser):
     """Open the page of a server."""
     contexts = []
 
-    def open_page(server: Server, **options):
+    def open_page(server: PageServer, **options):
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()
@@ -88,7 +77,7 @@ def visit(browser):
 
 
 @pytest.fixture
-def notes(server: Server, tmp_path: Path) -> Path:
+def notes(server: PageServer, tmp_path: Path) -> Path:
     folder = tmp_path / "notes"
     folder.mkdir()
     (folder / "ferry.md").write_text("# Ferry\nThe ferry to Runde leaves at nine.\n")
