@@ -237,6 +237,8 @@ def test_requests_are_not_kept_where_a_setting_says_so_and_the_key_is_asked_for(
         page.get_by_text(COUNTED).wait_for()
         page.get_by_role("tab", name="Workflow").click()
         page.get_by_text("Requests are not recorded").wait_for()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
+    assert not Path(".nicegui").exists()
 
 
 def test_a_foreign_page_cannot_open_the_socket(server):

@@ -1,5 +1,6 @@
 """What stands around all parts of the page: the tabs, the colours, and the question for the key."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -18,8 +19,12 @@ STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 TABS = (("Chat", "chat_bubble_outline"), ("Documents", "menu_book"), ("Models", "memory"), ("Workflow", "timeline"))
 
 
-async def build_page(app: FastAPI, settings: Settings) -> None:
-    """One visitor's page; where the server wants a key, it is asked for first."""
+async def build_page(app: FastAPI, settings: Settings, keys: dict[str, str]) -> None:
+    """One visitor's page; where the server wants a key, it is asked for first.
+
+    `keys` are those that visitors gave, by the id in their cookie. They are kept here, because NiceGUI's own storage
+    would write them to the disk.
+    """
     ui.add_css(STYLE)
     ui.colors(primary="#3a6ea5")
     request = ui.context.client.request
@@ -27,9 +32,10 @@ async def build_page(app: FastAPI, settings: Settings) -> None:
     host, port = request.scope["server"]
     doors = Doors(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
     if settings.api_key:
-        doors.key = nicegui_app.storage.user.get("key", "")
+        visitor = nicegui_app.storage.browser["id"]
+        doors.key = keys.get(visitor, "")
         if not await opens(doors):
-            ask_for_key(doors)
+            ask_for_key(doors, lambda key: keys.update({visitor: key}))
             return
     await build_tabs(app, doors)
 
@@ -42,7 +48,7 @@ async def opens(doors: Doors) -> bool:
     return True
 
 
-def ask_for_key(doors: Doors) -> None:
+def ask_for_key(doors: Doors, remember: Callable[[str], None]) -> None:
     """A field for the key; the page comes once it fits."""
 
     async def try_key() -> None:
@@ -50,7 +56,7 @@ def ask_for_key(doors: Doors) -> None:
         if not await opens(doors):
             field.props('error error-message="This is not the key."')
             return
-        nicegui_app.storage.user["key"] = doors.key
+        remember(doors.key)
         ui.navigate.reload()
 
     with ui.column().classes("gate"):

@@ -21,9 +21,11 @@ RECONNECT_SECONDS = 30.0
 def mount(app: FastAPI, settings: Settings) -> None:
     """Add the page to a server. What it does goes through the doors, with the key that the visitor gave."""
 
+    keys: dict[str, str] = {}
+
     @ui.page("/", title="Ossian")
     async def page() -> None:
-        await build_page(app, settings)
+        await build_page(app, settings, keys)
 
     ui.run_with(
         app,
