@@ -13,7 +13,7 @@ from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
 FILES = {name: replace(FAKE_FILE, name=name, digest=digit * 64) for name, digit in (("dying", "4"), ("full", "5"))}
-WORDS = "The shop opens".split()
+WORDS = ["The", "shop", "opens"]
 
 
 class Dying(FakeModel):

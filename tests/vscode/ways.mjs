@@ -28,7 +28,7 @@ const THOUGHT = "The notes may say it.";
 const NOTES = "# Notes\n\nThe shop opens at nine.\n";
 const LOOK = { filePath: join(WORKSPACE, "notes.md"), startLine: 1, endLine: 3 };
 const CALL = [{ thinking: THOUGHT }, { tool_call: { name: "read_file", arguments: LOOK } }];
-const LONG = Array.from({ length: 300 }, (_, number) => `word${number}`).join(" ");
+const LONG = Array.from({ length: 200 }, (_, number) => `word${number}`).join(" ");
 const SCRIPT = [
   ...["responses", "messages"].flatMap((way) => [CALL, [{ thinking: "They do." }, { text: `Nine, by ${way}.` }]]),
   [{ text: "This is ask mode." }],

@@ -104,7 +104,7 @@ const startOssian = () =>
     OSSIAN,
     ["serve", "--fake", "--script", join(OUT, "script.json"), "--pause", "0.1"],
     `http://127.0.0.1:${OSSIAN_PORT}/health`,
-    { OSSIAN_HOST: `127.0.0.1:${OSSIAN_PORT}`, OSSIAN_HOME: join(OUT, "ossian") },
+    { OSSIAN_HOST: `127.0.0.1:${OSSIAN_PORT}`, OSSIAN_HOME: join(OUT, "ossian"), OSSIAN_NUM_PARALLEL: "2" },
   );
 
 /** The model of the package, with so little room that no question of VS Code's fits. */
