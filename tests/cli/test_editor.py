@@ -159,7 +159,10 @@ def test_a_person_is_asked(terminal, user):
 
 def test_a_second_time_there_is_nothing_to_change(tell, user):
     tell("editor", "--yes", "--url", URL)
-    assert "Nothing to change" in tell("editor", "--url", URL).talk
+    again = tell("editor", "--url", URL)
+    assert (again.status, again.talk) == (0, "Nothing to change: VS Code is set up for Ossian.\n")
+    assert tell("editor", "--undo").status == 1
+    assert contents(user).keys() == {MODELS, SETTINGS}
 
 
 @pytest.mark.parametrize("url", [URL, "http://localhost:11434/"])

@@ -104,7 +104,12 @@ const startOssian = () =>
     OSSIAN,
     ["serve", "--fake", "--script", join(OUT, "script.json"), "--pause", "0.1"],
     `http://127.0.0.1:${OSSIAN_PORT}/health`,
-    { OSSIAN_HOST: `127.0.0.1:${OSSIAN_PORT}`, OSSIAN_HOME: join(OUT, "ossian") },
+    {
+      OSSIAN_HOST: `127.0.0.1:${OSSIAN_PORT}`,
+      OSSIAN_HOME: join(OUT, "ossian"),
+      OSSIAN_NUM_PARALLEL: "2",
+      OSSIAN_CONTEXT_LENGTH: "65536",
+    },
   );
 
 /** The model of the package, with so little room that no question of VS Code's fits. */
@@ -144,10 +149,13 @@ async function openWindow(page) {
   const url = `${CODE_URL}/?folder=${WORKSPACE}`;
   await page.goto(url);
   await page.getByRole("treeitem", { name: "shop.py" }).waitFor();
-  await sleep(8_000); // until VS Code has written its state for the first time
-  await enableCopilot(page);
-  await page.goto(url);
-  await page.locator(".model-picker-name[aria-label*=fake]").waitFor({ state: "attached" });
+  const picker = page.locator(".model-picker-name[aria-label*=fake], .model-picker-name[aria-label*=by]");
+  for (let tries = 0; tries < 3 && !(await picker.count()); tries++) {
+    await sleep(8_000); // until VS Code has written its state; a busy machine needs longer
+    await enableCopilot(page);
+    await page.goto(url);
+    await picker.first().waitFor({ state: "attached", timeout: PATIENCE_MS / 2 }).catch(() => {});
+  }
   await page.getByRole("treeitem", { name: "shop.py" }).dblclick();
   await page.keyboard.press("Control+b");
   const chat = await page.locator(".part.auxiliarybar").boundingBox();

@@ -46,7 +46,8 @@ def editor_command(
         wanted = choose(editors, settings, url or settings.url, effort, vsix)
         steps = plan(editors, wanted, record or Record())
     show(steps, wanted, undo, as_json)
-    done = not dry_run and is_agreed(steps, wanted, yes, as_json)
+    has_work = bool(steps or wanted.programs or undo)
+    done = has_work and not dry_run and is_agreed(steps, wanted, yes, as_json)
     if done:
         (take_all_back if undo else make)(steps, wanted, record or Record(), settings)
     if as_json:
