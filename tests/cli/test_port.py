@@ -118,8 +118,8 @@ def test_another_ossian_is_named_with_its_process(at, start, tell):
     assert find_pid(settings.address) == server.pid
     assert find_listener(settings).product == "Ossian"
     told = tell("serve")
-    assert told.status == 1
-    assert told.talk.startswith("Error: Ossian 0.1.0 is already running on port")
+    assert told.status == 0
+    assert told.talk.startswith("Ossian 0.1.0 is already running on port")
     assert f"(pid {server.pid}, " in told.talk
     assert "use it:      ossian run demo" in told.talk
     assert tell("stop", "--server").talk == f"The server (pid {server.pid}) has ended.\n"

@@ -42,7 +42,12 @@ def serve_command(
         raise SettingInvalid("--script is for the model that recites.", "Write: ossian serve --fake --script FILE")
     refuse_open_door(settings)
     if is_taken(settings.address):
-        raise port_taken(settings, find_listener(settings))
+        listener = find_listener(settings)
+        taken = port_taken(settings, listener)
+        if listener.product != "Ossian":
+            raise taken
+        talk(str(taken))  # what was wanted is there: a server that answers
+        return
     pool, models = build_fake(settings, script, pause) if fake else build_pool(settings)
     documents = open_library(settings, pool, None if fake else partial(start_in_background, settings=settings))
     said = "Ossian is running at {}  (Ctrl+C ends it)"
