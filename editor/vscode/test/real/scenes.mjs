@@ -206,7 +206,6 @@ async function commands({ page, own, workspace }) {
   await page.locator(".notifications-toasts").getByText("2 files are in shop. Ask with #ossian.").waitFor();
   await run(page, "Ossian: See the Last Request");
   await page.locator(".view-line").getByText(`${workspace}`).first().waitFor();
-  await page.keyboard.press("Control+w");
   proved("a folder goes into a collection, and the last request can be seen");
 }
 
