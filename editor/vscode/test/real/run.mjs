@@ -1,4 +1,4 @@
-// `npm test`: the packaged extension in a real VS Code, against `ossian serve --fake` and the demo model. Two minutes.
+// `npm test`: the packaged extension in a real VS Code, against `ossian serve --fake` and the demo model. Three minutes.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
