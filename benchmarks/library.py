@@ -1,8 +1,10 @@
 """How fast the library of documents is: words of Zipf's law in files of 50 chunks, vectors around random middles.
 
     nice -n 19 python benchmarks/library.py --chunks 100000
+    nice -n 19 python benchmarks/library.py --chunks 20000 --store postgresql://postgres@/empty?host=/tmp/socket
 
-Wall times, with the processor's own in brackets where it was measured. The text and the vectors are made beforehand.
+Wall times, with the processor's own in brackets where it was measured: this process's, not a database's. The text and
+the vectors are made beforehand.
 """
 
 import argparse
@@ -19,8 +21,8 @@ from numpy.typing import NDArray
 
 from ossian.rag.pieces import Chunk
 from ossian.rag.search import Embedder, Search
-from ossian.rag.sqlite_store import SqliteShelf
-from ossian.rag.store import Reading, digest_of
+from ossian.rag.shelf import LIBRARY_FILE, open_shelf
+from ossian.rag.store import Reading, Shelf, digest_of
 from ossian.rag.vectors import unit
 
 CHUNK_CHARACTERS = 800
@@ -87,7 +89,7 @@ def spread_of(what: str, actions: Sequence[Callable[[], object]]) -> None:
     )
 
 
-def ingest(shelf: SqliteShelf, maker: Maker, chunks: int) -> None:
+def ingest(shelf: Shelf, maker: Maker, chunks: int) -> None:
     wall = own = 0.0
     numbers = list(range(chunks // CHUNKS_OF_A_FILE))
     for start in range(0, len(numbers), TOGETHER):
@@ -98,7 +100,7 @@ def ingest(shelf: SqliteShelf, maker: Maker, chunks: int) -> None:
     print(f"{chunks} chunks searchable by words: {wall:.1f} s ({own:.1f})", flush=True)
 
 
-def fill(shelf: SqliteShelf, maker: Maker) -> None:
+def fill(shelf: Shelf, maker: Maker) -> None:
     wall = after = 0.0
     while pending := shelf.pending(EMBEDDER, VECTORS_AT_ONCE, after=int(after)):
         after, vectors = max(pending), maker.vectors(len(pending))
@@ -108,7 +110,7 @@ def fill(shelf: SqliteShelf, maker: Maker) -> None:
     print(f"vectors kept: {wall:.1f} s", flush=True)
 
 
-def ask(shelf: SqliteShelf, maker: Maker) -> None:
+def ask(shelf: Shelf, maker: Maker) -> None:
     questions = [" ".join(maker.words(WORDS_OF_A_QUESTION)) for _ in range(QUESTIONS)]
     vectors = maker.vectors(QUESTIONS)
 
@@ -122,7 +124,7 @@ def ask(shelf: SqliteShelf, maker: Maker) -> None:
         spread_of("both", [lambda q=q: loop.run(both.find(["c"], q)) for q in questions])
 
 
-def change(shelf: SqliteShelf, maker: Maker) -> None:
+def change(shelf: Shelf, maker: Maker) -> None:
     count = 20
     spread_of("a file put in again", [lambda n=n: shelf.keep("c", [maker.file(n)]) for n in range(count)])
     spread_of("a file deleted", [lambda n=n: shelf.forget("c", [f"folder/{n}.md"]) for n in range(count)])
@@ -131,15 +133,15 @@ def change(shelf: SqliteShelf, maker: Maker) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chunks", type=int, default=100_000)
-    parser.add_argument("--keep", type=Path, help="a file to keep, and to ask again when it is there")
+    parser.add_argument("--store", default="", help="a file or a database to keep, and to ask again when it is filled")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        path = arguments.keep or Path(temporary) / "library.sqlite"
-        there, maker, shelf = path.exists(), Maker(), SqliteShelf(path)
-        if not there:
+        maker, shelf = Maker(), open_shelf(arguments.store, Path(temporary))
+        if not shelf.collections():
             ingest(shelf, maker, arguments.chunks)
             fill(shelf, maker)
-        print(f"{path.stat().st_size / 1e6:.0f} MB")
+        if (file := Path(arguments.store or Path(temporary) / LIBRARY_FILE)).is_file():
+            print(f"{file.stat().st_size / 1e6:.0f} MB")
         ask(shelf, maker)
         change(shelf, maker)
         print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB of memory at most")

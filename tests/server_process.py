@@ -15,9 +15,9 @@ PATIENCE_SECONDS = 20.0
 
 
 class Server:
-    """Running from the moment it is made until it is closed. `settings` are environment variables."""
+    """Running from when it is made until it is closed. `settings` are environment variables, `options` of serve."""
 
-    def __init__(self, home: Path, **settings: str) -> None:
+    def __init__(self, home: Path, *options: str, **settings: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
@@ -27,7 +27,7 @@ class Server:
         self.environment |= {"OSSIAN_HOST": f"127.0.0.1:{port}", "OSSIAN_HOME": str(home), "HF_HOME": str(home / "hub")}
         self.environment |= settings
         self.log = (home / "log").open("wb")
-        command = [sys.executable, "-m", "ossian", "serve"]
+        command = [sys.executable, "-m", "ossian", "serve", *options]
         self.process = subprocess.Popen(command, env=self.environment, stderr=self.log, stdin=subprocess.DEVNULL)
         end = time.monotonic() + PATIENCE_SECONDS
         while True:

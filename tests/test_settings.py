@@ -13,6 +13,7 @@ EXAMPLES = {
     "OSSIAN_HOST": ("0.0.0.0:8080", ("0.0.0.0", 8080)),
     "OSSIAN_MODELS": ("/models", Path("/models")),
     "OSSIAN_HOME": ("/home/me", Path("/home/me")),
+    "OSSIAN_LIBRARY": ("postgresql://box/team", "postgresql://box/team"),
     "OSSIAN_API_KEY": ("secret", "secret"),
     "OSSIAN_ADMIN_KEY": ("secret", "secret"),
     "OSSIAN_ORIGINS": ("https://a, https://b,", ("https://a", "https://b")),
@@ -30,6 +31,9 @@ EXAMPLES = {
     "OSSIAN_SPECULATION": ("off", "off"),
     "OSSIAN_LLAMA_SERVER": ("~/llama-server", Path.home() / "llama-server"),
     "OSSIAN_MAX_BODY": ("1024", 1024),
+    "OSSIAN_EMBEDDER": ("off", "off"),
+    "OSSIAN_PASSAGE_TOKENS": ("800", 800),
+    "OSSIAN_WORKFLOW": ("off", False),
 }
 NAMES = [pytest.param(variable, name, id=name) for variable in VARIABLES for name in variable.names]
 

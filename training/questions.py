@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from guess import Guesser
 from harmony_text import Answer, Conversation, Message, Thought, User
 
 NOUN_TEMPLATES = """What is {}?|What's {}?|what is {} in python|What does {} mean?|what does {} do|Explain {}.|explain {} to a beginner
@@ -44,6 +45,7 @@ OWN_PREFIXES = (
 OWN_WEIGHT = 2.5
 NO_THOUGHT_SHARE = 0.15
 BLENDED_SHARE, BAG_SHARE, SHORTEST_BLENDED = 0.15, 0.6, 5
+SCATTERED_TRIES = 4
 MOST_LOST, SHUFFLED_SHARE, STRANGERS = 0.5, 0.5, (0, 0, 0, 1, 2, 3)
 
 
@@ -107,6 +109,7 @@ class Asker:
         self.topics = topics
         self.rng = rng
         self.weights = [OWN_WEIGHT if topic.id.startswith(OWN_PREFIXES) else 1.0 for topic in topics]
+        self.guesser = Guesser({topic.id: [*topic.nouns, *topic.tasks, *topic.questions] for topic in topics})
         self.forbidden = {normalise(question) for topic in topics for question in topic.held_out}
 
     def ask(self, topic: Topic) -> str:
@@ -128,7 +131,15 @@ class Asker:
             cut, start = self.rng.randint(2, len(words)), self.rng.randrange(max(1, len(others) - 2))
             return " ".join(words[:cut] + others[start:])
         if kind < BLENDED_SHARE + BAG_SHARE and len(words) >= SHORTEST_BLENDED:
-            return " ".join(self.scatter(words))
+            return self.scatter_clearly(words, topic)
+        return " ".join(words)
+
+    def scatter_clearly(self, words: list[str], topic: Topic) -> str:
+        """Some of the words, as long as they still tell the topic: "recursion in python" may not teach RecursionError."""
+        for _ in range(SCATTERED_TRIES):
+            scattered = " ".join(self.scatter(words))
+            if self.guesser.guess(scattered) == topic.id:
+                return scattered
         return " ".join(words)
 
     def scatter(self, words: list[str]) -> list[str]:
@@ -143,7 +154,7 @@ class Asker:
         return kept
 
     def word_question(self, topic: Topic) -> str:
-        ways = ["question"] * 6 + ["noun"] * 2 * bool(topic.nouns) + ["task"] * 2 * bool(topic.tasks)
+        ways = ["question"] * 6 + ["noun"] * 3 * bool(topic.nouns) + ["task"] * 2 * bool(topic.tasks)
         match self.rng.choice(ways):
             case "noun":
                 question = self.rng.choice(NOUN_LIST).format(self.rng.choice(topic.nouns))

@@ -2,14 +2,24 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Model, Usage
-from ossian.engines.pool import Pool
+from ossian.chat import ChatRequest, CompletionRequest, Done, Event, Events, Model, Sources, Usage
+from ossian.engines.pool import Pool, StartModel
+from ossian.engines.remote_embedder import read_remote
 from ossian.errors import BadRequest, ContextTooLong
+from ossian.rag.given import GivenMemory
+from ossian.rag.library import Library, cite
+from ossian.rag.roots import Roots
+from ossian.rag.rounds import look
+from ossian.rag.search import Embedder
+from ossian.rag.shelf import open_shelf
+from ossian.settings import Settings
+from ossian.store.texts import TextStore
 
+EMBEDDED_TOKENS = 256  # of a chunk of a document, the marks included: what all-minilm was trained for
 SPECIAL_TOKENS_PER_TEXT = 2  # the marks at both ends of a text, which llama.cpp adds by itself and does not count
 
 Given = str | Sequence[int]
@@ -31,6 +41,39 @@ class Ranked:
 
     scores: tuple[float, ...]
     usage: Usage
+
+
+def open_library(settings: Settings, pool: Pool, start: StartModel | None = None) -> Library:
+    """The documents of this machine. `start` loads their embedder, a model of its own that stands back for answers."""
+    few = replace(settings, threads=1, num_parallel=1, max_loaded_models=1, context_length=EMBEDDED_TOKENS)
+    embedders = Pool(few, pool.find, start or pool.start)
+    store = TextStore(settings.home / "cache" / "passages.sqlite") if settings.cache_bytes else None
+    return Library(
+        lambda: open_shelf(settings.library, settings.home),
+        Roots(settings.home / "library.json"),
+        find_embedder=lambda: find_embedder(settings.embedder, embedders),
+        is_busy=lambda: any(seat.users for seat in pool.loaded()),
+        close_embedder=embedders.close,
+        memory=GivenMemory(store),
+        tokens=settings.passage_tokens,
+    )
+
+
+def find_embedder(name: str, pool: Pool) -> Embedder | None:
+    """Who gives texts their meaning: a server, or a model of this disk; None where there is none."""
+    if name == "off":
+        return None
+    if "://" in name:
+        remote = read_remote(name)
+        return Embedder(f"{remote.model}@{remote.url}", remote.embed)
+    file = pool.find(name)
+    if file is None or "embedding" not in file.capabilities:
+        return None
+
+    async def give_meaning(texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        return (await embed(name, texts, pool, truncate=True)).vectors
+
+    return Embedder(f"{file.name}@{file.digest.removeprefix('sha256:')[:12]}", give_meaning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +99,53 @@ class InputTooLong(ContextTooLong):
         self.context = room
 
 
-async def answer(request: ChatRequest | CompletionRequest, pool: Pool) -> Events:
-    """Answer a request with the model it names, and say in Done how long that took from the caller's side.
+async def answer(request: ChatRequest | CompletionRequest, pool: Pool, library: Library) -> Events:
+    """Answer a request with the model it names, from the documents it names.
 
-    Raises before the first event what the pool and the model raise: ModelNotFound, ServerBusy, ContextTooLong …
+    Raises before the first event what the library, the pool and the model raise: CollectionNotFound, ModelNotFound,
+    ServerBusy, ContextTooLong …
     """
+    if isinstance(request, CompletionRequest) or not request.documents:
+        events = ask(request, pool)
+    else:
+        events = answer_from_documents(request, pool, library)
+    async with aclosing(events):
+        async for event in events:
+            yield event
+
+
+async def answer_from_documents(request: ChatRequest, pool: Pool, library: Library) -> Events:
+    """The answer with its citations checked; on request the model looks into the documents by itself as well."""
+    prepared = await library.prepare(request)
+    asked = prepared.request
+    if request.document_tools:
+        tools = await library.tools(request.documents, request.context)
+        events = ask(asked, pool, lambda model: look(asked, tools, prepared.sources, model.chat))
+    else:
+        events = ask(asked, pool)
+    async with aclosing(cite(events, prepared)) as cited:
+        async for event in cited:
+            if isinstance(event, Sources):
+                await library.remember(prepared, event.passages)
+            yield event
+
+
+async def ask(
+    request: ChatRequest | CompletionRequest, pool: Pool, say: Callable[[Model], Events] | None = None
+) -> Events:
+    """The model's own answer, or what it is to say instead. Done says how long it took from the caller's side."""
     started = time.monotonic()
     async with pool.borrow(request.model, context=request.context, keep_alive=request.keep_alive) as model:
         load_seconds = time.monotonic() - started
-        async with aclosing(speak(model, request)) as events:
+        async with aclosing(say(model) if say else speak(model, request)) as events:
             async for event in events:
                 yield timed(event, load_seconds, started)
 
 
-async def count(request: ChatRequest, pool: Pool) -> int:
-    """Tokens of the prompt that a conversation becomes, by the model it names."""
+async def count(request: ChatRequest, pool: Pool, library: Library) -> int:
+    """Tokens of the prompt that a conversation becomes, by the model and the documents it names."""
+    if request.documents:
+        request = (await library.prepare(request)).request
     async with pool.borrow(request.model, context=request.context, keep_alive=request.keep_alive) as model:
         return await model.count(request)
 

@@ -97,6 +97,8 @@ class ChatRequest:
     top_logprobs     None: no log-probabilities; else those of every token of the answer, and of so many likeliest ones
     past             token ids of an earlier conversation, which this one goes on from: `tokens` of its Done
     keep_tokens      Done is to hold the tokens of prompt and answer
+    documents        collections of the person's documents to answer from
+    document_tools   the model may look into them by itself
     A last message of the assistant is a prefill: the model goes on from there.
     """
 
@@ -116,6 +118,8 @@ class ChatRequest:
     top_logprobs: int | None = None
     past: tuple[int, ...] = ()
     keep_tokens: bool = False
+    documents: tuple[str, ...] = ()
+    document_tools: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +179,28 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One passage of a document that the answer cites."""
+    """One passage of a document that the model was given, under the number it cites it by.
 
+    digest     of the file's bytes when it was read, in hexadecimal digits
+    changed    the file is another now, or gone
+    cited      the answer cites it
+    """
+
+    number: int
+    collection: str
     path: str
     first_line: int
     last_line: int
     page: int | None
     text: str
+    digest: str = ""
+    changed: bool = False
+    cited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The passages that stood in the prompt, in the order of their numbers."""
+    """The passages that stood in the prompt, in the order of their numbers; told once, before Done."""
 
     passages: tuple[Source, ...]
 

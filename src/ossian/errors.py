@@ -9,14 +9,14 @@ OssianError                 status  what the person reads, with what to do next
 ├── ModelNotFound           404     not on this machine: ossian pull …
 ├── NothingToPull           404     no such model, repository or file to fetch
 ├── CollectionNotFound      404     no documents are kept under that name
-├── Unreadable              422     a file that cannot be read as a document, with the reason
+├── Unreadable              400     a file that cannot be read as a document, with the reason
 ├── PullFailed              502     the hub did not answer, or the file came damaged
 ├── DiskRefused             507     the folder of models is full or cannot be written
 ├── ServerBusy              503     the queue is full
 ├── ModelFailed             503     the model's process died or could not start
 ├── NotEnoughMemory         503     the model does not fit, with the figures
 ├── StoreFailed             503     the file of kept responses cannot be read or written
-├── LibraryFailed           503     the file of documents cannot be read or written
+├── LibraryFailed           503     the file or the database of documents cannot be read or written
 ├── SettingInvalid          -       a variable or option cannot be understood
 ├── PortTaken               -       who listens there, and what to do
 └── ServerUnreachable       -       no server where the command line looked for one
@@ -89,7 +89,7 @@ class NothingToPull(OssianError):
 
 
 class Unreadable(OssianError):
-    status = 422
+    status = 400
 
 
 class PullFailed(OssianError):
@@ -139,11 +139,10 @@ class CollectionNotFound(OssianError):
 class LibraryFailed(OssianError):
     status = 503
 
-    def __init__(self, message: str) -> None:
-        super().__init__(
-            f"the library of documents failed: {message}",
-            "Make room on the disk, or move that file away and add the documents again.",
-        )
+    def __init__(
+        self, message: str, hint: str = "Make room on the disk, or move that file away and add the documents again."
+    ) -> None:
+        super().__init__(f"the library of documents failed: {message}", hint)
 
 
 class SettingInvalid(OssianError):

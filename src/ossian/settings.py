@@ -16,6 +16,7 @@ from ossian.errors import SettingInvalid
 ENGINES = ("auto", "native", "llama.cpp")
 PROMPT_ORDERS = ("cache", "official")
 SPECULATION = ("auto", "off")
+ON, OFF = ("on", "1", "true", "yes"), ("off", "0", "false", "no")
 DEFAULT_PORT = 11434
 HOME = Path.home() / ".ossian"
 DURATION_UNITS_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -72,6 +73,14 @@ def read_count(text: str) -> int:
     return int(text)
 
 
+def read_switch(text: str) -> bool:
+    """
+    >>> read_switch("off"), read_switch("1")
+    (False, True)
+    """
+    return read_choice(text.lower(), (*ON, *OFF)) in ON
+
+
 def read_choice(text: str, choices: tuple[str, ...]) -> str:
     if text not in choices:
         raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
@@ -85,6 +94,7 @@ class Settings:
     address: tuple[str, int] = ("127.0.0.1", DEFAULT_PORT)
     models: Path = HOME / "models"
     home: Path = HOME
+    library: str = ""
     api_key: str = ""
     admin_key: str = ""
     origins: tuple[str, ...] = ()
@@ -102,6 +112,9 @@ class Settings:
     speculation: str = "auto"
     llama_server: Path | None = None
     max_body: int = 64 * 1024 * 1024
+    embedder: str = "all-minilm"
+    passage_tokens: int = 1_600
+    workflow: bool = True
 
     @property
     def url(self) -> str:
@@ -126,6 +139,7 @@ VARIABLES = (
     Variable("address", ("OSSIAN_HOST", "OLLAMA_HOST"), read_address, "where to listen, and where commands look"),
     Variable("models", ("OSSIAN_MODELS",), read_path, "where pulled models are kept"),
     Variable("home", ("OSSIAN_HOME",), read_path, "chat history, logs and sockets"),
+    Variable("library", ("OSSIAN_LIBRARY",), str, "where documents are kept: a file, or postgresql://…"),
     Variable("api_key", ("OSSIAN_API_KEY",), str, "the key callers must send; needed to listen beyond loopback"),
     Variable("admin_key", ("OSSIAN_ADMIN_KEY",), str, "the key for changing models: pull, create, copy, delete"),
     Variable("origins", ("OSSIAN_ORIGINS", "OLLAMA_ORIGINS"), read_list, "more web origins that may call, comma list"),
@@ -180,6 +194,19 @@ VARIABLES = (
     ),
     Variable("llama_server", ("OSSIAN_LLAMA_SERVER",), read_path, "a llama-server binary to use instead of the wheel"),
     Variable("max_body", ("OSSIAN_MAX_BODY",), read_count, "largest request body, in bytes"),
+    Variable(
+        "embedder",
+        ("OSSIAN_EMBEDDER",),
+        str,
+        "who gives documents their meaning: a model, or http://server/v1#model; off: words alone",
+    ),
+    Variable("workflow", ("OSSIAN_WORKFLOW",), read_switch, "on: the page shows recent requests; off: none is kept"),
+    Variable(
+        "passage_tokens",
+        ("OSSIAN_PASSAGE_TOKENS",),
+        read_count,
+        "tokens of passages behind one question",
+    ),
 )
 
 

@@ -213,3 +213,15 @@ def test_pieces_come_while_the_rest_is_written(serve):
         assert json.loads(next(lines))["message"]["content"] == "one"
         heard.set()
         assert [json.loads(line)["done"] for line in lines] == [False, True]
+
+
+def test_show_tells_the_tensors_and_the_vocabulary_where_that_is_asked_for(demo):
+    short = httpx2.post(f"{demo.url}/api/show", json={"model": "demo"}).json()
+    long = httpx2.post(f"{demo.url}/api/show", json={"model": "demo", "verbose": True}).json()
+    added = {name: value for name, value in long["model_info"].items() if name not in short["model_info"]}
+    assert all(isinstance(value, list) for value in added.values())
+    assert len(added["tokenizer.ggml.tokens"]) == 4096 and "<|end|>" in added["tokenizer.ggml.tokens"]
+    tensors = {tensor["name"]: tensor for tensor in long["tensors"]}
+    embedding = tensors["token_embd.weight"]
+    assert (embedding["shape"][1], "tensors" in short) == (4096, False)
+    assert {tensor["type"] for tensor in tensors.values()} >= {"F32", "MXFP4"}

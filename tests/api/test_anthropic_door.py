@@ -140,6 +140,20 @@ def test_a_tool_round_trip_with_the_client(serve):
     )
 
 
+def test_the_clients_own_loop_calls_a_tool_and_goes_on(serve):
+    """It asks for a thread, kept by the server, and does without one where that is refused in Anthropic's words."""
+
+    @anthropic.beta_tool
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return f"rain in {city}"
+
+    server = serve([[ToolCall("c", "weather", '{"city": "Oslo"}')], [Text("It rains.")]])
+    runner = client_of(server).beta.messages.tool_runner(**ask(tools=[weather]))
+    assert [answer.stop_reason for answer in runner] == ["tool_use", "end_turn"]
+    assert server.model.requests[1].messages[-1].content == "rain in Oslo"
+
+
 def test_a_streamed_call_reaches_the_client_whole(serve):
     server = serve([[ToolCall("c", "weather", '{"a": [1, "é"]}'), ToolCall("c", "weather", "oops")]])
     with client_of(server).messages.stream(**ask(tools=[WEATHER])) as stream:
@@ -293,6 +307,7 @@ def test_blocks_become_messages(serve):
             {"type": "document", "title": "Notes", "context": "Old ones.", "source": {"type": "text", "media_type": "text/plain", "data": "abc"}},
             {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "def"}]}, "citations": {"enabled": False}},
             {"type": "document", "source": {"type": "content", "content": "ghi"}},
+            {"type": "search_result", "title": "Rain", "source": "https://a.b", "content": [{"type": "text", "text": "It pours."}]},
         ]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a"}]},
         {"role": "assistant", "content": "It is"},
@@ -315,7 +330,7 @@ def test_blocks_become_messages(serve):
         Message("user", "And now?"),
         Message("system", "Be brief."),
         Message("assistant"),
-        Message("user", "Notes\n\nOld ones.\n\nabc\n\ndef\n\nghi"),
+        Message("user", "Notes\n\nOld ones.\n\nabc\n\ndef\n\nghi\n\nRain\n\nhttps://a.b\n\nIt pours."),
         Message("tool", "", call_id="a", name="weather"),
         Message("assistant", "It is"),
     )
@@ -370,7 +385,7 @@ ERRORS = [
     pytest.param(ask(messages=[{"role": "user", "content": [{}]}]), 400, "messages[0].content[0].type is missing", id="block without type"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "text"}]}]), 400, "messages[0].content[0].text is missing", id="text without text"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "image", "source": {"type": "base64"}}]}]), 400, '"fake" does not support images', id="image"),
-    pytest.param(ask(messages=[{"role": "user", "content": [{"type": "image", "source": "x"}]}]), 400, "messages[0].content[0].source must be an object", id="source"),
+    pytest.param(ask(messages=[{"role": "user", "content": [{"type": "image", "source": 3}]}]), 400, "messages[0].content[0].source must be an object", id="source"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "tool_use", "id": "a", "name": "b"}]}]), 400, 'type "tool_use" is not supported here', id="call of a user"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "tool_result"}]}]), 400, "messages[0].content[0].tool_use_id is missing", id="result without id"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": [{"type": "image"}]}]}]), 400, "images", id="image in a result"),
@@ -379,6 +394,7 @@ ERRORS = [
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "document", "source": {"type": "base64", "data": "aa"}}]}]), 400, 'source.type "base64" is not supported', id="PDF"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "document", "source": {"type": "text"}}]}]), 400, "source.data is missing", id="document without text"),
     pytest.param(ask(messages=[{"role": "user", "content": [{"type": "document", "citations": {"enabled": True}}]}]), 400, "messages[0].content[0].citations", id="citations"),
+    pytest.param(ask(messages=[{"role": "user", "content": [{"type": "search_result", "title": "Rain", "content": []}]}]), 400, "messages[0].content[0].source is missing", id="search result from nowhere"),
     pytest.param(ask(messages=[{"role": "assistant", "content": [{"type": "thinking"}]}]), 400, "messages[0].content[0].thinking is missing", id="thinking without text"),
     pytest.param(ask(messages=[{"role": "assistant", "content": [{"type": "tool_use", "name": "a"}]}]), 400, "messages[0].content[0].id is missing", id="call without id"),
     pytest.param(ask(messages=[{"role": "assistant", "content": [{"type": "tool_use", "id": "a"}]}]), 400, "messages[0].content[0].name is missing", id="call without name"),

@@ -147,6 +147,7 @@ def test_every_field_reaches_the_model(serve):
         pytest.param("plain", {"options": {"num_predict": 6}}, 6, id="then the option"),
         pytest.param("plain", {"options": {"num_predict": None}}, 16, id="null is nothing"),
         pytest.param("plain", {"options": {"num_predict": -1}}, None, id="no bound where that is asked for"),
+        pytest.param("coder", {"max_tokens": -1}, None, id="in the field too"),
         pytest.param("coder", {}, 99, id="the model's own"),
     ],
 )

@@ -34,7 +34,7 @@ def complete(**more):
         pytest.param(complete(logprobs=6), 400, "logprobs must be between 0 and 5", id="logprobs"),
         pytest.param(complete(logprobs=-1), 400, "logprobs must be between 0 and 5", id="negative logprobs"),
         pytest.param(complete(logprobs=True), 400, "logprobs must be an integer", id="logprobs of chat"),
-        pytest.param(complete(max_tokens=-1, echo=True), 400, "max_tokens must be at least 0", id="max_tokens of an echo"),
+        pytest.param(complete(max_tokens=-2, echo=True), 400, "max_tokens must be at least 0", id="max_tokens of an echo"),
         pytest.param(complete(max_tokens=0), 400, "max_tokens must be at least 1", id="max_tokens"),
         pytest.param(complete(logit_bias={"x": 1}), 400, 'logit_bias: "x" is no token id', id="bias of a word"),
         pytest.param(complete(logit_bias={"9" * 5000: 1}), 400, "is no token id", id="bias of a huge token"),

@@ -422,6 +422,8 @@ def test_the_routes_that_manage_are_marked():
     assert {(route.method, route.path) for route in ROUTES if route.manages} == {
         ("POST", "/api/pull"), ("POST", "/api/create"), ("POST", "/api/copy"), ("DELETE", "/api/delete"),
         ("HEAD", "/api/blobs/{digest}"), ("POST", "/api/blobs/{digest}"), ("POST", "/api/push"),
+        ("POST", "/api/library/{name}/documents"), ("DELETE", "/api/library/{name}/documents"),
+        ("DELETE", "/api/library/{name}"),
     }  # fmt: skip
 
 

@@ -32,6 +32,23 @@ def test_the_choice_of_tools_reaches_the_model(serve, written, read):
     assert (request.tool_choice, request.tools[0].strict) == (read, True)
 
 
+@pytest.mark.parametrize("mode", ["auto", "required"])
+def test_only_the_tools_that_are_allowed_are_offered(serve, mode):
+    server = serve([[ToolCall("call_1", "f", "{}"), Done("stop", Usage(1, 0, 1))]])
+    other = {"type": "function", "function": {"name": "g"}}
+    allowed = {"mode": mode, "tools": [{"type": "function", "function": {"name": "f"}}]}
+    create(server, tools=[other, TOOL], tool_choice={"type": "allowed_tools", "allowed_tools": allowed})
+    (request,) = server.model.requests
+    assert (request.tool_choice, [tool.name for tool in request.tools]) == (mode, ["f"])
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_a_bound_of_minus_one_is_none(serve, name):
+    server = serve([[Text("Hi")]])
+    create(server, **{name: -1})
+    assert server.model.requests[0].max_tokens is None
+
+
 def test_several_answers_are_numbered_and_paid_for_together(serve):
     replies = [[Text("One."), Done("stop", Usage(7, 0, 3))], [Text("Two."), Done("length", Usage(7, 6, 4))]]
     server = serve(replies)

@@ -7,6 +7,7 @@ import pytest
 
 from ossian.api.recall import CallMemory, recall, remember_calls
 from ossian.chat import ChatRequest, Done, Event, Events, Message, Text, Thinking, ToolCall, Usage
+from ossian.store.texts import TextStore
 from ossian.store.turns import Turn, TurnStore
 
 CALL = ToolCall("call_1", "read", '{"path":  "a"}')
@@ -101,14 +102,14 @@ async def test_the_oldest_call_is_forgotten_first():
 
 
 async def test_turns_outlive_the_process(tmp_path):
-    store = TurnStore(tmp_path / "calls.sqlite")
+    store = TurnStore(TextStore(tmp_path / "calls.sqlite"))
     await remembered(CALL, store=store)
     assert (await put_back(Message("assistant", calls=(CALL,)), CallMemory(store))).written == TOKENS
 
 
 async def test_a_store_that_fails_costs_no_answer(tmp_path, caplog):
     (tmp_path / "calls.sqlite").write_bytes(b"no database" * 1_000)
-    store = TurnStore(tmp_path / "calls.sqlite")
+    store = TurnStore(TextStore(tmp_path / "calls.sqlite"))
     with caplog.at_level(logging.WARNING):
         memory = await remembered(CALL, store=store)
         assert (await put_back(Message("assistant", calls=(CALL,)), memory)).written == TOKENS

@@ -15,6 +15,11 @@ def chat(**more):
     return {"model": "fake", "messages": HI, **more}
 
 
+def allowed(name):
+    tools = [{"type": "function", "function": {"name": name}}]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": tools}}
+
+
 def generate(**more):
     return {"model": "fake", "prompt": "Hi", **more}
 
@@ -89,7 +94,12 @@ OPENAI_REFUSALS = [
     pytest.param(chat(logit_bias={"a": 2}), 400, 'logit_bias: "a" is no token id', id="logit_bias"),
     pytest.param(chat(tool_choice="required"), 400, 'tool_choice is "required", but there are no tools', id="required"),
     pytest.param(chat(tools=[TOOL], tool_choice={"type": "function", "function": {"name": "other"}}), 400, 'tool_choice names "other"', id="named"),
+    pytest.param(chat(tools=[{"type": "function", "function": {"name": ""}}]), 400, "tools[0].function.name is empty", id="tool without a name"),
     pytest.param(chat(tools=[TOOL], tool_choice=7), 400, "tool_choice must be", id="odd choice"),
+    pytest.param(chat(tools=[TOOL], tool_choice=allowed("other")), 400, 'tool_choice names "other"', id="allowed"),
+    pytest.param(chat(tools=[TOOL], tool_choice=allowed(7)), 400, "tool_choice.allowed_tools.tools must be a list", id="odd allowed"),
+    pytest.param(chat(tools=[TOOL], tool_choice={"type": "allowed_tools"}), 400, "tool_choice must be", id="nothing allowed"),
+    pytest.param(chat(max_tokens=-2), 400, "max_tokens must be at least 1", id="max_tokens -2"),
     pytest.param(chat(functions=[{}]), 400, "functions[0].name is missing", id="functions"),
     pytest.param(chat(functions=[{"name": "f"}], tools=[TOOL]), 400, "functions and function_call do not go together", id="functions and tools"),
     pytest.param(chat(functions=[{"name": "f"}], function_call={"name": "g"}), 400, 'function_call names "g"', id="named function"),

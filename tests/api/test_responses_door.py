@@ -375,6 +375,16 @@ def test_the_choice_of_a_tool(serve_here, choice, asked, offered):
     assert answer.to_dict()["tool_choice"] == choice
 
 
+@pytest.mark.parametrize("search", ["web_search", "web_search_preview"])
+def test_a_search_of_the_web_is_not_offered_and_the_answer_shows_that(serve_here, search):
+    """As Codex sends it in every request (0.169)."""
+    server = serve_here([[Text("Hi")]])
+    tools = [WEATHER, {"type": search, "external_web_access": False}]
+    answer = client_of(server).responses.create(model="fake", input="Hi", tools=tools, tool_choice="auto")
+    assert [tool.name for tool in server.model.requests[0].tools] == ["weather"]
+    assert [(tool.type, tool.name) for tool in answer.tools] == [("function", "weather")]
+
+
 def test_one_call_at_a_time_where_asked_and_ids_always_differ(serve_here):
     server = serve_here([[ToolCall("c", "weather", "{}"), ToolCall("c", "weather", '{"a":1}')]])
     ask = client_of(server).responses.create
@@ -679,7 +689,9 @@ REFUSALS = [
     pytest.param(asking(store="yes"), "store must be true or false", None, id="store"),
     pytest.param(with_format(type="xml"), "text.format.type must be", "text.format.type", id="format"),
     pytest.param(with_format(type="json_schema", name="x"), "text.format.schema is missing", "text.format.schema", id="schema"),
-    pytest.param(asking(tools=[{"type": "web_search"}]), 'tools[0].type "web_search" is not supported', "tools", id="tool kind"),
+    pytest.param(asking(tools=[{"type": "file_search"}]), 'tools[0].type "file_search" is not supported', "tools", id="tool kind"),
+    pytest.param(asking(tools=[{"type": "web_search"}], tool_choice="required"), "tool_choice required needs tools", "tool_choice", id="search required"),
+    pytest.param(asking(tools=[{"type": "web_search"}], tool_choice={"type": "web_search"}), "tool_choice must be", "tool_choice", id="search chosen"),
     pytest.param(asking(tools=[{"type": "namespace", "name": "n", "tools": [{"type": "custom", "name": "x"}]}]), 'tools[0].tools[0].type "custom"', "tools", id="grouped kind"),
     pytest.param(asking(tools=[{"type": "namespace", "tools": []}]), "tools[0].name is missing", "tools", id="group name"),
     pytest.param(asking(tools=[{"type": "function"}]), "a function has no name", "tools", id="tool name"),

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -56,6 +57,11 @@ def fill(path: str, operation: dict[str, Any], server: Server) -> str:
     if "{id}" in path:
         kept = send(server, "post", "/v1/responses", {"model": "demo", "input": "What is a list?"}).json()["id"]
         path = path.replace("{id}", kept)
+    if "/{name}" in path:
+        note = Path(server.environment["OSSIAN_HOME"]) / "note.md"
+        note.write_text("A list is sorted by `sort`.")
+        send(server, "post", "/api/library/books/documents", {"paths": [str(note)]})
+        path += f"?path={note}" if path.endswith("/text") else ""
     for told in operation.get("parameters", ()):
         path = path.replace(f"{{{told['name']}}}", str(told.get("example")))
     return path

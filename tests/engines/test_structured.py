@@ -4,10 +4,12 @@ import json
 import re
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import jsonschema
 import pytest
+from pydantic import TypeAdapter
 
 from ossian.chat import ChatRequest, Done, Event, Message, OnlyTool, Sampling, Text, Tool, ToolCall
 from ossian.engines.local import LocalModel
@@ -53,6 +55,7 @@ SCHEMAS = {
     "booleans and nulls": record(a={"type": "boolean"}, b={"type": "null"}, c={"type": ["integer", "null"]}),
     "bounded string": record(a={"type": "string", "minLength": 3, "maxLength": 6}),
     "enum of all kinds": record(a={"enum": ["x", 1, None, True, {"k": [1]}, 'say "hi"', "é\n"]}),
+    "names and values that look like tags": record(**{'"<|end|>\\': {"enum": ["(!<|end|>)*", "[<|call|>]"]}}),
     "const": record(a={"const": "only this"}),
     "list": record(a={"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 4}),
     "list of lists": record(
@@ -79,6 +82,15 @@ SCHEMAS = {
     "tree": {**NODE, "$defs": {"node": NODE}},
     "any of": record(a={"anyOf": [{"type": "integer"}, record(b={"type": "null"})]}),
     "one of by a fixed property": record(shape={"oneOf": [CIRCLE, SQUARE]}),
+    "one of by a discriminator": {
+        "$defs": {"circle": CIRCLE, "square": SQUARE},
+        **record(
+            shape={
+                "oneOf": [{"$ref": "#/$defs/circle"}, {"$ref": "#/$defs/square"}],
+                "discriminator": {"propertyName": "kind", "mapping": {"circle": "#/$defs/circle"}},
+            }
+        ),
+    },
     "one of by type": record(a={"oneOf": [{"type": "string", "maxLength": 3}, {"type": "integer"}]}),
     "all of": {
         "allOf": [
@@ -90,7 +102,10 @@ SCHEMAS = {
     "pattern with quotes": record(a={"type": "string", "pattern": r'^"[^a"]{1,4}\\$'}),
     "pattern anywhere": record(a={"type": "string", "pattern": "ab?c"}),
     "formats": record(
-        **{kind: {"type": "string", "format": kind} for kind in ("date", "time", "date-time", "uuid", "ipv4", "email")}
+        **{
+            kind: {"type": "string", "format": kind}
+            for kind in ("date", "time", "date-time", "uuid", "ipv4", "ipv6", "email")
+        }
     ),
     "required without a schema": {"type": "object", "required": ["x"]},
     "a list at the top": {"type": "array", "items": {"type": "boolean"}, "maxItems": 5},
@@ -112,6 +127,9 @@ REFUSED = {
     "is none of": {"type": "text"},
     "$ref": {"$ref": "https://example.org/schema"},
     "malformed": {"type": "object", "properties": 5},
+    "never ends": {"$ref": "#/$defs/n", "$defs": {"n": record(n={"$ref": "#/$defs/n"})}},
+    "no number of 16 digits": {"type": "integer", "minimum": 10**30, "maximum": 10**30 + 5},
+    "minItems": {"type": "array", "items": {"type": "integer"}, "minItems": 100_000},
     "nested deeper": json.loads('{"items":' * 150 + "true" + "}" * 150),
 }
 
@@ -143,6 +161,14 @@ async def test_whatever_is_written_satisfies_the_schema(model: LocalModel, schem
         events = await listen(model, ask(format=schema, sampling=sampling(seed)))
         assert isinstance(events[-1], Done) and events[-1].reason == "stop"
         jsonschema.validate(json.loads(text_of(events)), schema, format_checker=CHECKER)
+
+
+async def test_durations_and_names_of_hosts_can_be_read(model: LocalModel) -> None:
+    schema = record(**{kind: {"type": "string", "format": kind} for kind in ("duration", "hostname")})
+    for seed in range(8):
+        told = json.loads(text_of(await listen(model, ask(format=schema, sampling=sampling(seed)))))
+        assert TypeAdapter(timedelta).validate_python(told["duration"]) >= timedelta(0)
+        assert all(0 < len(label) < 64 and label[-1] != "-" for label in told["hostname"].split("."))
 
 
 @pytest.mark.parametrize(("keyword", "schema"), REFUSED.items(), ids=list(REFUSED))
@@ -196,6 +222,27 @@ async def test_with_no_choice_allowed_nothing_is_called(model: LocalModel) -> No
 async def test_a_tool_that_was_not_offered_cannot_be_chosen(model: LocalModel) -> None:
     with pytest.raises(BadRequest, match='tool_choice names "other"'):
         await listen(model, ask(tools=TOOLS, tool_choice=OnlyTool("other")))
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "array"}, {"type": ["object", "null"]}, {"description": "Any."}, {"enum": [1]}]
+)
+async def test_arguments_are_an_object_whatever_the_schema_says(model: LocalModel, schema: Any) -> None:
+    for seed in range(3):
+        asked = ask(tools=(Tool("odd", parameters=schema),), tool_choice="required", sampling=sampling(seed))
+        *calls, _ = await listen(model, asked)
+        assert [type(json.loads(call.arguments)) for call in calls if isinstance(call, ToolCall)] == [dict]
+
+
+async def test_a_strict_tool_whose_arguments_are_no_object_is_refused(model: LocalModel) -> None:
+    with pytest.raises(SchemaNotSupported, match='the parameters of the tool "odd" must be those of an object'):
+        await listen(model, ask(tools=(Tool("odd", parameters={"type": "array"}, strict=True),)))
+
+
+async def test_no_call_can_be_required_in_the_middle_of_an_answer(model: LocalModel) -> None:
+    begun = (Message("user", "Go."), Message("assistant", "I will"))
+    with pytest.raises(BadRequest, match="tool_choice asks for a call"):
+        await listen(model, replace(ask(tools=TOOLS, tool_choice="required"), messages=begun))
 
 
 async def test_an_odd_schema_of_a_tool_is_advice_unless_the_tool_is_strict(model: LocalModel) -> None:

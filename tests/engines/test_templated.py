@@ -208,6 +208,29 @@ async def test_a_format_leaves_the_thought_free(opened: Open, name: str, think: 
     assert isinstance(done, Done) and done.reason == "stop"
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_thinking_leaves_half_of_the_bound_to_a_format(opened: Open, seed: int) -> None:
+    """Without that, this model thinks up to the bound."""
+    model = await opened("r1")
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    free = await listen(model, ask(think=True, max_tokens=120, sampling=Sampling(seed=seed)))
+    assert text_of(free) == ""
+    events = await listen(model, ask(think=True, max_tokens=120, format=schema, sampling=Sampling(seed=seed)))
+    assert any(isinstance(event, Thinking) for event in events)
+    jsonschema.validate(json.loads(text_of(events)), schema)
+
+
+async def test_thinking_leaves_half_of_the_bound_to_a_call_that_must_be_made(opened: Open) -> None:
+    endless = Sampling(seed=1, temperature=0.0, logit_bias={token("Z"): 1_000.0})
+    model = await opened("r1")
+    events = await listen(model, ask(think=True, max_tokens=60, sampling=endless, tools=(NOW,), tool_choice="required"))
+    assert 25 <= sum(isinstance(event, Thinking) for event in events) <= 30
+    assert text_of(events)
+    freely = await listen(model, ask(think=True, max_tokens=60, sampling=endless, tools=(NOW,)))
+    assert sum(isinstance(event, Thinking) for event in freely) == 60
+    assert text_of(freely) == ""
+
+
 async def test_json_is_some_object(opened: Open) -> None:
     events = await listen(await opened("llama"), ask(format="json", likings={"}": 200.0, "<|eot_id|>": 110.0}))
     assert json.loads(text_of(events)) == {}

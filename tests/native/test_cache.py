@@ -172,3 +172,50 @@ def test_a_full_disk_costs_no_answer(tmp_path: Path) -> None:
     files.save(name, cache, cache)
     files.close()
     assert not list(tmp_path.glob("kv/*.kv"))
+
+
+def test_what_stands_behind_the_last_full_block_is_found_as_far_as_it_agrees() -> None:
+    cache = PrefixCache(SHAPE, 16, MODEL)
+    first = read(cache, prompt(100), mark=5)
+    cache.keep_tail(first)
+    same, longer, changed = cache.start(prompt(100)), cache.start(prompt(300)), cache.start(prompt(100, changed=80))
+    assert (same.known, longer.known, changed.known) == (99, 100, 80)
+    assert len({lease.blocks[1] for lease in (first, same, longer, changed)}) == 4
+    assert np.all(cache.numbers.keys[same.blocks[1]] == 5) and np.all(cache.numbers.values[same.blocks[1]] == 6)
+
+
+def test_a_later_tail_takes_the_place_of_the_one_before() -> None:
+    cache = PrefixCache(SHAPE, 16, MODEL)
+    for length in (100, 90):
+        lease = read(cache, prompt(length))
+        cache.keep_tail(lease)
+        cache.release(lease)
+    assert cache.start(prompt(100)).known == 90
+
+
+def test_a_tail_leaves_like_any_block_and_never_pushes_out_what_is_held() -> None:
+    cache = PrefixCache(SHAPE, 2, MODEL)
+    lease = read(cache, prompt(100))
+    cache.keep_tail(lease)  # there is no room for it
+    cache.release(lease)
+    cache.keep_tail(read(cache, prompt(60)))
+    assert cache.start([7] * 30).known == 0
+    with pytest.raises(CacheFull):
+        read(cache, [7] * 130)
+
+
+@pytest.mark.parametrize("damage", [b"", b"x"])
+def test_a_tail_comes_back_after_a_restart_unless_it_is_damaged(tmp_path: Path, damage: bytes) -> None:
+    files = BlockFiles(CacheFolder(tmp_path, 1 << 20), "kv")
+    cache = PrefixCache(SHAPE, 16, MODEL, files)
+    for length in (100, 90):
+        lease = read(cache, prompt(length), mark=length)
+        cache.keep_tail(lease)
+        cache.release(lease)
+    files.close()
+    for path in tmp_path.glob("kv/*.kv"):
+        path.write_bytes(path.read_bytes() + damage)
+    again = PrefixCache(SHAPE, 16, MODEL, BlockFiles(CacheFolder(tmp_path, 1 << 20), "kv"))
+    lease = again.start(prompt(100))
+    assert lease.known == (0 if damage else 90)
+    assert damage or np.all(again.numbers.keys[lease.blocks[1]] == 90)

@@ -29,10 +29,13 @@ def scheduler(model: Recital) -> Iterator[Scheduler]:
 
 
 def write(scheduler: Scheduler, model: Recital, *jobs: tuple[int, int]) -> list[Heard]:
-    """Have answers written, each of (tokens of the prompt, tokens of the answer); the later ones come during a step."""
+    """Have answers written, each of (tokens of the prompt, tokens of the answer); the later ones come during a step.
+
+    No two prompts begin alike, so that none finds in the cache what another has left there.
+    """
     heard = [Heard() for _ in jobs]
-    for (prompt, most), each in zip(jobs, heard, strict=True):
-        scheduler.submit(Job(TEXT[:prompt], most, Rules(temperature=0), each.put))
+    for number, ((prompt, most), each) in enumerate(zip(jobs, heard, strict=True)):
+        scheduler.submit(Job([number] * prompt, most, Rules(temperature=0), each.put))
         assert model.begun.wait(60)
     model.may_go_on.set()
     for (prompt, most), each in zip(jobs, heard, strict=True):

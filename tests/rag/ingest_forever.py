@@ -9,7 +9,7 @@ from pathlib import Path
 
 from small_library import read
 
-from ossian.rag.sqlite_store import SqliteShelf
+from ossian.rag.shelf import open_shelf
 from ossian.rag.store import Reading
 
 FILES, CHUNKS = 12, 40
@@ -25,7 +25,7 @@ def file_of(number: int) -> Reading:
 
 
 if __name__ == "__main__":
-    shelf = SqliteShelf(Path(sys.argv[1]))
+    shelf = open_shelf(sys.argv[1], Path())
     for number in count(int(sys.argv[2])):
         reading = file_of(number)
         shelf.keep("c", [reading])

@@ -11,8 +11,7 @@ from ossian.errors import CollectionNotFound, ModelFailed
 from ossian.rag.fit import EVERYDAY_QUESTIONS
 from ossian.rag.pieces import Chunk
 from ossian.rag.search import Embedder, Findings, Passage, Search
-from ossian.rag.sqlite_store import SqliteShelf
-from ossian.rag.store import Reading
+from ossian.rag.store import Reading, Shelf
 
 TOPICS = (("bird", "puffin", "gull"), ("ship", "ferry", "boat"), ("bread", "flour", "oven"))
 ISLANDS = read("islands.md", "Puffins nest on Runde.", "The ferry leaves at nine.", "Gulls shout all day.")
@@ -36,7 +35,7 @@ class Meanings:
 
 
 def find(
-    shelf: SqliteShelf,
+    shelf: Shelf,
     question: str,
     meanings: Meanings | None = None,
     count: int = 10,
@@ -50,13 +49,13 @@ def texts(findings: Findings) -> list[str]:
     return [passage.text for passage in findings.passages]
 
 
-def fill(shelf: SqliteShelf) -> None:
+def fill(shelf: Shelf) -> None:
     pending = list(shelf.pending("topics", 100).values())
     vectors = asyncio.run(Meanings().embed(pending))
     shelf.keep_vectors("topics", dict(zip(pending, vectors, strict=True)))
 
 
-def test_a_passage_says_where_it_stands(shelf: SqliteShelf) -> None:
+def test_a_passage_says_where_it_stands(shelf: Shelf) -> None:
     shelf.keep("notes", [ISLANDS, KITCHEN])
     findings = find(shelf, "When does the ferry leave?")
     score = findings.passages[0].score
@@ -65,7 +64,7 @@ def test_a_passage_says_where_it_stands(shelf: SqliteShelf) -> None:
     assert findings == Findings((passage,), "none", fits=True)
 
 
-def test_meaning_finds_what_shares_no_word_with_the_question(shelf: SqliteShelf) -> None:
+def test_meaning_finds_what_shares_no_word_with_the_question(shelf: Shelf) -> None:
     shelf.keep("notes", [ISLANDS, KITCHEN])
     assert find(shelf, "a boat").passages == ()
     fill(shelf)
@@ -74,7 +73,7 @@ def test_meaning_finds_what_shares_no_word_with_the_question(shelf: SqliteShelf)
     assert "The ferry leaves at nine." in findings.passages[0].text
 
 
-def test_where_vectors_are_missing_the_candidates_by_words_get_theirs_and_keep_them(shelf: SqliteShelf) -> None:
+def test_where_vectors_are_missing_the_candidates_by_words_get_theirs_and_keep_them(shelf: Shelf) -> None:
     shelf.keep("notes", [ISLANDS, KITCHEN])
     meanings = Meanings()
     assert find(shelf, "ferry oven", meanings).meaning == "all"
@@ -83,7 +82,7 @@ def test_where_vectors_are_missing_the_candidates_by_words_get_theirs_and_keep_t
     assert meanings.asked[3:] == ["ferry oven"]
 
 
-def test_no_more_candidates_are_embedded_than_is_allowed(shelf: SqliteShelf) -> None:
+def test_no_more_candidates_are_embedded_than_is_allowed(shelf: Shelf) -> None:
     shelf.keep("notes", [read(f"{number}.md", f"bird number {number}") for number in range(40)])
     meanings = Meanings()
     search = Search(shelf, Embedder("topics", meanings.embed), late_candidates=10)
@@ -91,7 +90,7 @@ def test_no_more_candidates_are_embedded_than_is_allowed(shelf: SqliteShelf) -> 
     assert len(meanings.asked) == 1 + 10
 
 
-def test_an_embedder_that_is_late_or_fails_leaves_the_answer_to_words(shelf: SqliteShelf) -> None:
+def test_an_embedder_that_is_late_or_fails_leaves_the_answer_to_words(shelf: Shelf) -> None:
     shelf.keep("notes", [ISLANDS, KITCHEN])
     late = Search(shelf, Embedder("topics", Meanings(seconds=60).embed), late_seconds=0.01)
     by_words = texts(find(shelf, "ferry oven"))
@@ -99,7 +98,7 @@ def test_an_embedder_that_is_late_or_fails_leaves_the_answer_to_words(shelf: Sql
     assert texts(find(shelf, "ferry oven", Meanings(failing=True))) == by_words
 
 
-def test_the_place_that_defines_a_name_comes_before_those_that_use_it(shelf: SqliteShelf) -> None:
+def test_the_place_that_defines_a_name_comes_before_those_that_use_it(shelf: Shelf) -> None:
     uses = [read(f"{number}.py", f"await pool.borrow({number})  # borrow it") for number in range(5)]
     definition = read("pool.py", "async def borrow(self, name):  # lends it", context="Pool", symbols=("Pool.borrow",))
     shelf.keep("notes", [*uses, definition])
@@ -108,7 +107,7 @@ def test_the_place_that_defines_a_name_comes_before_those_that_use_it(shelf: Sql
     assert find(shelf, "What does `borrow` do?").passages[0].path != "pool.py"
 
 
-def test_neighbours_are_one_passage_without_the_lines_they_share(shelf: SqliteShelf) -> None:
+def test_neighbours_are_one_passage_without_the_lines_they_share(shelf: Shelf) -> None:
     chunks = (Chunk("ferry one\nferry two\nboth", "", 1, 3), Chunk("both\nferry four", "", 3, 4, page=2))
     shelf.keep("notes", [Reading("a.md", 1, 1, b"", "markdown", chunks), KITCHEN])
     (passage,) = find(shelf, "ferry").passages
@@ -116,12 +115,12 @@ def test_neighbours_are_one_passage_without_the_lines_they_share(shelf: SqliteSh
     assert passage.text == "ferry one\nferry two\nboth\nferry four"
 
 
-def test_the_same_text_in_two_files_is_one_passage(shelf: SqliteShelf) -> None:
+def test_the_same_text_in_two_files_is_one_passage(shelf: Shelf) -> None:
     shelf.keep("notes", [KITCHEN, replace(KITCHEN, path="copy.md")])
     assert len(find(shelf, "oven").passages) == 1
 
 
-def test_several_collections_are_searched_together(shelf: SqliteShelf) -> None:
+def test_several_collections_are_searched_together(shelf: Shelf) -> None:
     shelf.keep("notes", [ISLANDS])
     shelf.keep("recipes", [KITCHEN])
     fill(shelf)
@@ -130,30 +129,30 @@ def test_several_collections_are_searched_together(shelf: SqliteShelf) -> None:
     assert texts(find(shelf, "ferry oven", collections=("recipes",))) == ["The oven is hot."]
 
 
-def test_no_more_passages_are_given_than_were_asked_for(shelf: SqliteShelf) -> None:
+def test_no_more_passages_are_given_than_were_asked_for(shelf: Shelf) -> None:
     shelf.keep("notes", [read(f"{number}.md", f"bird number {number}") for number in range(40)])
     assert len(find(shelf, "bird", count=3).passages) == 3
 
 
 @pytest.mark.parametrize("question", ["", "???", "the", "zebra"])
-def test_a_question_without_a_fitting_word_finds_nothing(shelf: SqliteShelf, question: str) -> None:
+def test_a_question_without_a_fitting_word_finds_nothing(shelf: Shelf, question: str) -> None:
     shelf.keep("notes", [KITCHEN])
     findings = find(shelf, question)
     assert (findings.passages == ()) == (question != "the")
     assert findings.fits == (question == "the")
 
 
-def test_a_collection_that_is_not_there_is_named(shelf: SqliteShelf) -> None:
+def test_a_collection_that_is_not_there_is_named(shelf: Shelf) -> None:
     with pytest.raises(CollectionNotFound, match="'books'"):
         find(shelf, "ferry", collections=("books",))
 
 
-def test_an_empty_collection_answers_nothing(shelf: SqliteShelf) -> None:
+def test_an_empty_collection_answers_nothing(shelf: Shelf) -> None:
     shelf.keep("notes", [])
     assert find(shelf, "ferry", Meanings()) == Findings((), "none", fits=False)
 
 
-def test_a_question_the_documents_do_not_cover_does_not_fit(shelf: SqliteShelf) -> None:
+def test_a_question_the_documents_do_not_cover_does_not_fit(shelf: Shelf) -> None:
     shelf.keep("notes", [ISLANDS, read("log.md", *(f"The keeper wrote entry {number}." for number in range(50)))])
     fill(shelf)
     search = Search(shelf, Embedder("topics", Meanings().embed))
@@ -166,7 +165,7 @@ def test_a_question_the_documents_do_not_cover_does_not_fit(shelf: SqliteShelf) 
     assert asyncio.run(ask()) == [True, False, False]
 
 
-def test_calibrating_embeds_questions_and_nothing_else(shelf: SqliteShelf) -> None:
+def test_calibrating_embeds_questions_and_nothing_else(shelf: Shelf) -> None:
     shelf.keep("notes", [ISLANDS])
     meanings = Meanings()
     calibration = asyncio.run(Search(shelf, Embedder("topics", meanings.embed)).calibrate(["notes"]))

@@ -17,7 +17,8 @@ from ossian.errors import BadRequest, NotEnoughMemory, NothingToPull, PullFailed
 from ossian.store import pull as pull_module
 from ossian.store.catalogue import Catalogue
 from ossian.store.hugging_face import Hub
-from ossian.store.pull import Progress, pull
+from ossian.store.progress import Progress
+from ossian.store.pull import pull
 from small_gguf import gguf_bytes
 
 REPOSITORY, FILE = "ggml-org/gpt-oss-20b-GGUF", "gpt-oss-20b-mxfp4.gguf"

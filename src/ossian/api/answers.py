@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ossian.api import said_anthropic, said_ollama, said_openai
+from ossian.api import said_anthropic, said_library, said_ollama, said_openai
 
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
 BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, BAD_GATEWAY, UNAVAILABLE, DISK_FULL = 400, 401, 404, 502, 503, 507
@@ -48,12 +48,18 @@ PAGE = (
     Query("after", {"type": "string"}, "Those behind the item with this id."),
     INCLUDE,
 )
+LINES = (
+    Query("path", {"type": "string"}, "The file, as the collection lists it."),
+    Query("first_line", {"type": "integer", "minimum": 1, "default": 1}, "The first line to be shown."),
+    Query("last_line", {"type": "integer", "minimum": 1}, "The last one; 80 are shown without it, 2,000 at most."),
+)
 PATH_PARAMETERS = {
     "model": ("demo", "The name of a model; it may hold slashes."),
     "digest": (
         "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
         "sha256: and the 64 hexadecimal digits of the file.",
     ),
+    "name": ("books", "The name of a collection."),
     "id": ("resp_0123", "The id of an answer that was kept."),
 }
 UPLOAD_EXAMPLE = "hello"  # which has the digest above
@@ -115,6 +121,19 @@ ANSWERS: Mapping[str, Mapping[str, Said]] = {
         "POST /api/detokenize": Said(said_ollama.Detokenized),
     },
     "Code at the cursor": {"POST /infill": Said(said_openai.Infilled)},
+    "Documents": {
+        "GET /api/library": Said(said_library.Collections),
+        "GET /api/library/{name}": Said(said_library.CollectionShape, others=KEPT),
+        "GET /api/library/{name}/documents": Said(said_library.Documents, others=KEPT),
+        "POST /api/library/{name}/documents": Said(said_library.Added),
+        "POST /api/library/{name}/search": Said(said_library.Passages),
+        "GET /api/library/{name}/text": Said(said_library.Lines, others=(BAD_REQUEST, *KEPT), queries=LINES),
+        "DELETE /api/library/{name}/documents": Said(said_library.Removed),
+        "DELETE /api/library/{name}": Said(said_library.Removed, others=KEPT),
+        "GET /api/tools": Said(said_library.DocumentTools),
+        "POST /api/tools": Said(said_library.ToolSaid),
+        "POST /mcp": Said(said_library.ProtocolAnswer, others=(202,)),
+    },
     "The server itself": {
         "GET /": Said(media_type=TEXT),
         "GET /health": Said(said_ollama.Health),
@@ -134,5 +153,6 @@ def find_answer(route: str) -> tuple[str, Said]:
 def all_shapes() -> Iterator[Any]:
     """Every shape that answers have."""
     yield from (said_ollama.OllamaError, said_openai.OpenAIError, said_openai.LlamaError, said_anthropic.AnthropicError)
+    yield said_library.ProtocolError
     for answers in ANSWERS.values():
         yield from (shape for said in answers.values() for shape in (said.shape, said.anthropics) if shape is not None)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ossian.api.anthropic_reply import AnthropicReply, Display
 from ossian.api.anthropic_turns import read_turns
 from ossian.api.desk import desk_of
-from ossian.api.dialects import ANTHROPIC, REQUEST_ID
+from ossian.api.dialects import ANTHROPIC, REQUEST_ID, Refusal, is_vscode
 from ossian.api.options import read_format, read_options, read_think, with_options
 from ossian.api.shapes import FunctionShape, ToolShape, read_body
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt, AnthropicTool, ThinkingShape
@@ -30,7 +30,8 @@ REASONING_OF_EFFORT: dict[str, Reasoning] = {
 LOW_BUDGET_TOKENS = 4_096
 MEDIUM_BUDGET_TOKENS = 16_384
 DISPLAYS: dict[str, Display] = {"summarized": "shown", "omitted": "sealed"}
-UNSERVED = ("container", "diagnostics", "compaction", "thread", "fallbacks", "fallback_credit_token")
+UNSERVED = ("container", "diagnostics", "compaction", "fallbacks", "fallback_credit_token")
+THREADLESS = "thread_unsupported_request"
 
 
 async def messages(request: Request) -> Response:
@@ -40,8 +41,9 @@ async def messages(request: Request) -> Response:
     check_required(body)
     file = desk.find(body.model)
     asked = read_chat(body, file)
-    reply = AnthropicReply(body.model, read_display(body), body.tool_choice.disable_parallel_tool_use)
-    response = desk.respond(desk.ask(asked, file), reply, ANTHROPIC, body.stream)
+    display = read_display(body, shows_thinking=is_vscode(request.headers))
+    reply = AnthropicReply(body.model, display, body.tool_choice.disable_parallel_tool_use)
+    response = desk.respond(desk.ask(asked, file, list_sources=True), reply, ANTHROPIC, body.stream)
     response.headers[REQUEST_ID] = reply.request_id
     return response
 
@@ -101,6 +103,7 @@ def read_prompt(body: AnthropicPrompt, file: ModelFile) -> ChatRequest:
         format=read_output_format(body.output_config.format or body.output_format),
         tool_choice=choice,
         one_call=body.tool_choice.disable_parallel_tool_use,
+        documents=tuple(body.documents),
     )
 
 
@@ -117,6 +120,8 @@ def refuse_unserved(body: AnthropicPrompt) -> None:
         f'inference_geo "{body.inference_geo}"': body.inference_geo != "global",
         f"context_management with {', '.join(edits)}": bool(edits),
     }
+    if body.thread is not None:
+        raise Refusal("thread is not supported: send the whole conversation", "thread", THREADLESS)
     for name in (name for name, unserved in asked.items() if unserved):
         raise BadRequest(f"{name} is not supported")
 
@@ -198,10 +203,13 @@ def read_budget(thinking: ThinkingShape | None) -> Reasoning | None:
     return "high"
 
 
-def read_display(body: AnthropicPrompt) -> Display:
-    """Who did not ask for thinking gets none to see: many read content[0] and expect text there."""
+def read_display(body: AnthropicPrompt, *, shows_thinking: bool = False) -> Display:
+    """Who did not ask for thinking gets none to see: many read content[0] and expect text there.
+
+    VS Code's Custom Endpoint never asks for it, names an effort only, and shows what comes (1.139.1).
+    """
     if body.thinking is None:
-        return "shown" if body.think else "hidden"
+        return "shown" if body.think or (shows_thinking and body.think is None) else "hidden"
     if body.thinking.display not in DISPLAYS:
         raise BadRequest(f"thinking.display must be one of {', '.join(DISPLAYS)}")
     return DISPLAYS[body.thinking.display]

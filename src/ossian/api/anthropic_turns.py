@@ -45,8 +45,7 @@ def read_user(blocks: Sequence[tuple[str, BlockShape]], model: str) -> list[Mess
 
 
 def read_result(block: BlockShape, field: str, model: str) -> Message:
-    inner = enumerate(block.content)
-    text = join(read_text(part, f"{field}.content[{index}]", model) for index, part in inner)
+    text = read_parts(block.content, f"{field}.content", model)
     call_id = wanted(block.tool_use_id, f"{field}.tool_use_id")
     return Message("tool", f"Error: {text}" if block.is_error else text, call_id=call_id)
 
@@ -79,6 +78,8 @@ def read_text(block: BlockShape, field: str, model: str) -> str:
             return wanted(block.text, f"{field}.text")
         case "document":
             return read_document(block, field, model)
+        case "search_result":
+            return read_search_result(block, field, model)
         case "image":
             raise NotSupported(model, "images")
     raise BadRequest(f'{field}.type "{block.type}" is not supported here')
@@ -86,18 +87,32 @@ def read_text(block: BlockShape, field: str, model: str) -> str:
 
 def read_document(block: BlockShape, field: str, model: str) -> str:
     """A document's text under its title and what was said about it."""
-    if isinstance(block.citations, dict) and block.citations.get("enabled"):
-        raise BadRequest(f'{field}.citations is not supported; write {{"enabled": false}}')
+    refuse_citations(block, field)
     source = wanted(block.source, f"{field}.source")
     match source.type:
         case "text":
             text = wanted(source.data, f"{field}.source.data")
         case "content":
-            parts = enumerate(source.content)
-            text = join(read_text(part, f"{field}.source.content[{index}]", model) for index, part in parts)
+            text = read_parts(source.content, f"{field}.source.content", model)
         case other:
             raise BadRequest(f'{field}.source.type "{other}" is not supported; write "text", with the text as data')
     return join([block.title, block.context, text])
+
+
+def read_search_result(block: BlockShape, field: str, model: str) -> str:
+    """What was found, under its title and the place it is from."""
+    refuse_citations(block, field)
+    place = wanted(wanted(block.source, f"{field}.source").data, f"{field}.source")
+    return join([block.title, place, read_parts(block.content, f"{field}.content", model)])
+
+
+def read_parts(parts: Sequence[BlockShape], field: str, model: str) -> str:
+    return join(read_text(part, f"{field}[{index}]", model) for index, part in enumerate(parts))
+
+
+def refuse_citations(block: BlockShape, field: str) -> None:
+    if isinstance(block.citations, dict) and block.citations.get("enabled"):
+        raise BadRequest(f'{field}.citations is not supported; write {{"enabled": false}}')
 
 
 def join(texts: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """The doors as one table: every path, what answers there, and in which dialect."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -11,13 +12,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
+from ossian.answer import open_library
 from ossian.api import (
     account,
     anthropic,
     blobs,
     completions,
+    document_tools,
     generate,
     infill,
+    library,
     manage,
     ollama,
     ollama_models,
@@ -31,7 +35,16 @@ from ossian.api import (
     vectors,
 )
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import ANTHROPIC, COMPLETIONS, LLAMA, OPENAI, RESPONSES, error_response, is_anthropics
+from ossian.api.dialects import (
+    ANTHROPIC,
+    COMPLETIONS,
+    LLAMA,
+    OPENAI,
+    PROTOCOL,
+    RESPONSES,
+    error_response,
+    is_anthropics,
+)
 from ossian.api.guard import Guard, check_admin
 from ossian.api.metrics import Counted
 from ossian.api.openapi import describe
@@ -41,6 +54,7 @@ from ossian.api.route import Route
 from ossian.api.shapes_anthropic import AnthropicChat, AnthropicPrompt
 from ossian.api.shapes_completions import OpenAICompletion
 from ossian.api.shapes_infill import Infill
+from ossian.api.shapes_library import DocumentToolCall, LibraryPaths, LibrarySearch, ProtocolMessage
 from ossian.api.shapes_manage import OllamaCopy, OllamaCreate, OllamaDelete, OllamaPush
 from ossian.api.shapes_ollama import OllamaChat, OllamaGenerate, OllamaPull, OllamaShow
 from ossian.api.shapes_openai import OpenAIChat
@@ -48,6 +62,7 @@ from ossian.api.shapes_responses import ResponsesCreate, ResponsesPrompt
 from ossian.api.shapes_vectors import Detokenize, OllamaEmbed, OllamaEmbeddings, OpenAIEmbeddings, Rerank, Tokenize
 from ossian.api.streams import COMMENT_SECONDS
 from ossian.engines.pool import Pool
+from ossian.rag.library import Library
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
@@ -95,6 +110,17 @@ ROUTES = (
     Route("POST", "/api/tokenize", tokens.tokenize, body=Tokenize),
     Route("POST", "/api/detokenize", tokens.detokenize, body=Detokenize),
     Route("POST", "/infill", infill.infill, LLAMA, Infill),
+    Route("GET", "/api/library", library.collections),
+    Route("GET", "/api/library/{name}", library.collection),
+    Route("DELETE", "/api/library/{name}", library.drop, manages=True),
+    Route("GET", "/api/library/{name}/documents", library.documents),
+    Route("POST", "/api/library/{name}/documents", library.add, body=LibraryPaths, manages=True),
+    Route("DELETE", "/api/library/{name}/documents", library.remove, body=LibraryPaths, manages=True),
+    Route("POST", "/api/library/{name}/search", library.search, body=LibrarySearch),
+    Route("GET", "/api/library/{name}/text", library.text),
+    Route("GET", "/api/tools", document_tools.tools),
+    Route("POST", "/api/tools", document_tools.call, body=DocumentToolCall),
+    Route("POST", "/mcp", document_tools.mcp, PROTOCOL, ProtocolMessage),
     Route("GET", "/metrics", prometheus.metrics),
     Route("GET", "/docs", page.docs),
     Route("GET", "/openapi.json", page.openapi),
@@ -106,21 +132,24 @@ def build_app(
     settings: Settings,
     pool: Pool,
     models: Callable[[], Sequence[ModelFile]],
+    documents: Library | None = None,
     *,
     comment_seconds: float = COMMENT_SECONDS,
 ) -> FastAPI:
-    """The whole server as an ASGI application. The pool closes with it."""
+    """The whole server as an ASGI application. Pool and library close with it."""
+
+    kept = documents or open_library(settings, pool)
 
     @asynccontextmanager
     async def until_closed(app: FastAPI) -> AsyncIterator[None]:
         yield
-        await pool.close()
+        await asyncio.gather(kept.close(), pool.close())
 
     # FastAPI's own pages load scripts from the net, and its document knows no parameters of routes such as ours.
     app = FastAPI(openapi_url=None, lifespan=until_closed)
     app.router.redirect_slashes = False
     register_url_convertor("path", AnyPath())
-    app.state.desk = desk = Desk(settings, pool, models, comment_seconds, CallMemory(find_store(settings)))
+    app.state.desk = desk = Desk(settings, pool, models, kept, comment_seconds, CallMemory(find_store(settings)))
     for route in ROUTES:
         add_route(app, route)
     app.add_exception_handler(HTTPException, not_here)
@@ -143,6 +172,8 @@ def add_route(app: FastAPI, route: Route) -> None:
         try:
             if route.manages:
                 check_admin(desk_of(request).settings, request.headers)
+            if desk_of(request).settings.workflow and route.body and "model" in route.body.model_fields:
+                await desk_of(request).workflow.begin(request)
             return await route.answer(request)
         except ClientDisconnect:
             return Response(status_code=CLIENT_CLOSED_REQUEST)

@@ -18,14 +18,16 @@ LARGEST_BIAS = 100
 SEEDS = 2**32
 
 
-async def answer_in_turn(desk: Desk, file: ModelFile, asked: Sequence[ChatRequest | CompletionRequest]) -> Events:
+async def answer_in_turn(
+    desk: Desk, file: ModelFile, asked: Sequence[ChatRequest | CompletionRequest], *, list_sources: bool = False
+) -> Events:
     """One answer after another, each ending with its Done.
 
     Together they would read one prompt several times; so all but the first find it in the cache, and other callers
     get their turn in between.
     """
     for request in asked:
-        async with aclosing(desk.ask(request, file)) as events:
+        async with aclosing(desk.ask(request, file, list_sources=list_sources)) as events:
             async for event in events:
                 yield event
 

@@ -12,7 +12,7 @@ from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, re
 from ossian.api.completion_reply import CompletionReply
 from ossian.api.desk import Desk, desk_of
 from ossian.api.dialects import COMPLETIONS
-from ossian.api.openai import OPTION_FIELDS, read_response_format
+from ossian.api.openai import NO_BOUND, OPTION_FIELDS, read_response_format
 from ossian.api.options import Options, drop_unset, read_format, read_options, read_think, with_options
 from ossian.api.prompts import read_prompts
 from ossian.api.shapes import read_body
@@ -120,7 +120,7 @@ def check_numbers(body: OpenAICompletion) -> None:
     if body.logprobs is not None and body.echo and body.suffix:
         raise BadRequest("echo together with logprobs does not go together with suffix")
     least = 0 if body.echo else 1
-    if body.max_tokens is not None and body.max_tokens < least:
+    if body.max_tokens is not None and body.max_tokens < least and body.max_tokens != NO_BOUND:
         raise BadRequest(f"max_tokens must be at least {least}")
 
 

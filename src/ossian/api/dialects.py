@@ -19,6 +19,8 @@ LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 JSON_TYPE = "application/json; charset=utf-8"
 REQUEST_ID = "request-id"
 PING = {"type": "ping"}
+VSCODE_AGENT = "GitHubCopilotChat/"
+VSCODE_HEADER = "x-onbehalf-extension-id"
 ANTHROPIC_KINDS = {
     400: "invalid_request_error",
     403: "permission_error",
@@ -27,6 +29,7 @@ ANTHROPIC_KINDS = {
 }
 
 
+JSON_RPC_INVALID_REQUEST, JSON_RPC_SERVER_ERROR = -32600, -32603
 LLAMA_KINDS = {400: "invalid_request_error", 403: "permission_error", 404: "not_found_error", 503: "unavailable_error"}
 
 
@@ -80,7 +83,10 @@ def write_openai_error(error: OssianError, prompt: str = "messages") -> dict[str
 
 def write_anthropic_error(error: OssianError) -> dict[str, Any]:
     kind = "overloaded_error" if isinstance(error, ServerBusy) else ANTHROPIC_KINDS.get(error.status, "api_error")
-    said = {"type": kind, "message": str(error)}
+    said: dict[str, Any] = {"type": kind, "message": str(error)}
+    if isinstance(error, Refusal) and error.code:
+        # Anthropic's client then does without, where it asked by itself (its tool_runner asks for a thread).
+        said["details"] = {"error_code": error.code, "unsupported": [error.param]}
     return {"type": "error", "error": said, "request_id": f"req_{secrets.token_hex(12)}"}
 
 
@@ -91,6 +97,12 @@ def write_llama_error(error: OssianError) -> dict[str, Any]:
     if isinstance(error, ContextTooLong):
         said |= {"type": "exceed_context_size_error", "n_prompt_tokens": error.prompt_tokens, "n_ctx": error.context}
     return {"error": said}
+
+
+def write_protocol_error(error: OssianError) -> dict[str, Any]:
+    """An error as JSON-RPC has it, of a message that was not read."""
+    code = JSON_RPC_SERVER_ERROR if error.status >= 500 else JSON_RPC_INVALID_REQUEST
+    return {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": str(error)}}
 
 
 def frame_by_type(data: dict[str, Any]) -> bytes:
@@ -106,6 +118,7 @@ OPENAI = Dialect(
     end=b"data: [DONE]\n\n",
     comment=b": keep-alive\n\n",
 )
+PROTOCOL = replace(OPENAI, write_error=write_protocol_error, end=b"")
 LLAMA = replace(OPENAI, write_error=write_llama_error, end=b"")
 COMPLETIONS = replace(OPENAI, write_error=partial(write_openai_error, prompt="prompt"))
 ANTHROPIC = Dialect(write_anthropic_error, "text/event-stream", frame_by_type, comment=frame_by_type(PING))
@@ -120,10 +133,17 @@ def is_anthropics(headers: Mapping[str, str]) -> bool:
     return "anthropic-version" in headers
 
 
+def is_vscode(headers: Mapping[str, str]) -> bool:
+    """Whether the chat that is built into VS Code calls, which shows few errors in their own words."""
+    return headers.get("user-agent", "").startswith(VSCODE_AGENT) or VSCODE_HEADER in headers
+
+
 def dialect_of(path: str, headers: Mapping[str, str]) -> Dialect:
     """The dialect that a path is spoken in, known before any route is."""
     if path.startswith("/v1/messages") or (path.startswith("/v1/models") and is_anthropics(headers)):
         return ANTHROPIC
+    if path == "/mcp":
+        return PROTOCOL
     if path == "/infill":
         return LLAMA
     return OPENAI if path.startswith("/v1/") or path in ("/api/chat/completions", "/rerank") else OLLAMA

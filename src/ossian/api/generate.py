@@ -58,6 +58,8 @@ def refuse_images(body: OllamaGenerate) -> None:
 
 def refuse_unserved(body: OllamaGenerate, file: ModelFile) -> None:
     """What does not go together, or is not served, by name."""
+    if body.documents and (body.raw or body.suffix or body.template or body.context):
+        raise BadRequest("documents do not go together with raw, suffix, template or context")
     if body.raw and (body.template or body.system or body.context):
         raise BadRequest("raw mode does not support template, system, or context")
     if body.suffix and "insert" not in file.capabilities:

@@ -15,12 +15,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ossian.api.dialects import dialect_of, error_response
+from ossian.api.dialects import dialect_of, error_response, is_vscode
 from ossian.api.packed import is_packed, unpacked
 from ossian.errors import BadRequest, Forbidden
 from ossian.settings import Settings
 
 UPLOADS = "/api/blobs/"
+PAGE = "/ui"
 OWN_HOSTS = ("localhost", "0.0.0.0", "127.0.0.1")
 DEFAULT_ORIGINS = (
     *(f"{scheme}://{host}{port}" for scheme in ("http", "https") for host in OWN_HOSTS for port in ("", ":*")),
@@ -40,6 +41,7 @@ ALLOWED_HEADERS = (
 ALLOWED_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 PREFLIGHT_SECONDS = 12 * 3600
 DRAIN_SECONDS = 2.0
+SHOWN_IN_VSCODE = (400, 404)
 
 
 class BodyTooLarge(BadRequest):
@@ -63,6 +65,7 @@ class Guard:
             return
         headers = Headers(scope=scope)
         dialect = dialect_of(scope["path"], headers)
+        send = with_shown_status(send) if is_vscode(headers) else send
         try:
             self.check(scope, headers)
         except Forbidden as error:
@@ -110,6 +113,8 @@ async def check_size(limit: int, receive: Receive, headers: Headers) -> None:
 def check_key(settings: Settings, scope: Scope, headers: Headers) -> None:
     """Raise Forbidden unless the caller has a key. Not a 401: there VS Code shows its own sign-in dialog."""
     if not settings.api_key or (scope["path"] == "/" and scope.get("method") in ("GET", "HEAD")):
+        return
+    if f"{scope['path']}/".startswith(f"{PAGE}/"):  # browsers send no key by themselves: the page asks for it
         return
     if not has_key(headers, settings.api_key, settings.admin_key):
         raise Forbidden("this server wants its API key:", "send Authorization: Bearer followed by the key.")
@@ -175,6 +180,21 @@ def with_origin(send: Send, origin: str) -> Send:
             headers = MutableHeaders(scope=message)
             headers["access-control-allow-origin"] = origin
             headers.add_vary_header("Origin")
+        await send(message)
+
+    return answer
+
+
+def with_shown_status(send: Send) -> Send:
+    """Errors under a status whose words VS Code shows.
+
+    422 it calls a filter for responsible AI, 429 and 503 a rate limit, 500 a server error without our words; at 401
+    and 403 it throws away its GitHub token (1.139.1).
+    """
+
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] >= 400:
+            message["status"] = message["status"] if message["status"] in SHOWN_IN_VSCODE else 400
         await send(message)
 
     return answer

@@ -26,7 +26,7 @@ from ossian.store.derived import BLOB_PREFIX, Derived, manifest_path, read_new_n
 from ossian.store.hugging_face import HubFile, name_of
 from ossian.store.modelfile import REFUSED, ROLES
 from ossian.store.names import ModelName
-from ossian.store.pull import Progress
+from ossian.store.progress import Progress
 from ossian.store.remove import files_of, remove, write_model
 
 UNSERVED = {

@@ -14,12 +14,13 @@ from ossian.api.dialects import OLLAMA, write_ollama_error
 from ossian.api.logprobs import read_top_logprobs, write_logprobs
 from ossian.api.openai import read_tool_choice
 from ossian.api.options import read_format, read_keep_alive, read_options, read_think, with_options
+from ossian.api.passages import write_passages
 from ossian.api.recall import read_arguments
 from ossian.api.shapes import read_body
 from ossian.api.shapes_ollama import OllamaCall, OllamaChat, OllamaMessage, OllamaRequest
 from ossian.api.streams import Whole, WholeResponse
 from ossian.api.turns import check_ability, finish_conversation, read_role, read_tools
-from ossian.chat import ChatRequest, Done, Event, Logprob, Message, Text, Thinking, ToolCall
+from ossian.chat import ChatRequest, Done, Event, Logprob, Message, Source, Sources, Text, Thinking, ToolCall
 from ossian.errors import BadRequest, NotSupported, OssianError
 from ossian.store.catalogue import ModelFile
 
@@ -49,11 +50,11 @@ def load_or_unload(desk: Desk, body: OllamaRequest, file: ModelFile, reply: "Oll
     context = read_options(body.options, file).context
 
     async def unload() -> Words:
-        await desk.pool.unload(body.model)
+        await desk.pool.unload(desk.split(body.model)[0])
         return reply.write_last("unload")
 
     async def load() -> Words:
-        async with desk.pool.borrow(body.model, context=context, keep_alive=keep_alive):
+        async with desk.pool.borrow(desk.split(body.model)[0], context=context, keep_alive=keep_alive):
             return reply.write_last("load")
 
     return WholeResponse(unload if keep_alive == 0 else load, OLLAMA, desk.stopping)
@@ -72,7 +73,8 @@ def read_chat(body: OllamaChat, file: ModelFile) -> ChatRequest:
     check_ability("chat", body.model, file)
     messages = [read_message(shape, index, body.model) for index, shape in enumerate(body.messages)]
     asked = write_request(body, file, finish_conversation(messages, file), body.tools)
-    return replace(asked, tool_choice=read_tool_choice(body.tool_choice, asked.tools))
+    tools, choice = read_tool_choice(body.tool_choice, asked.tools)
+    return replace(asked, tools=tools, tool_choice=choice, document_tools=body.document_tools)
 
 
 def write_request(body: OllamaRequest, file: ModelFile, messages: tuple[Message, ...], tools: list[Any]) -> ChatRequest:
@@ -87,6 +89,7 @@ def write_request(body: OllamaRequest, file: ModelFile, messages: tuple[Message,
         think=think,
         format=read_format(body.format),
         top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
+        documents=tuple(body.documents),
     )
     return with_options(request, options, body.keep_alive)
 
@@ -125,6 +128,7 @@ class OllamaReply:
     model: str
     words: Callable[..., Words]
     calls: int = 0
+    sources: tuple[Source, ...] = ()
 
     def write_event(self, event: Event) -> Iterator[Words]:
         match event:
@@ -134,8 +138,11 @@ class OllamaReply:
                 yield self.write_chunk(self.words(thinking=text))
             case ToolCall():
                 yield self.write_chunk(self.words(calls=[self.write_call(event)]))
+            case Sources(passages):
+                self.sources = passages
             case Done():
-                yield {**self.write_last(event.reason), **write_context(event), **write_usage(event)}
+                last = {**self.write_last(event.reason), **write_passages(self.sources)}
+                yield {**last, **write_context(event), **write_usage(event)}
 
     def write_failure(self, error: OssianError) -> Iterator[Words]:
         yield write_ollama_error(error)
@@ -143,6 +150,7 @@ class OllamaReply:
     def write_whole(self, whole: Whole) -> Words:
         words = self.words(whole.text, whole.thinking, [self.write_call(call) for call in whole.calls])
         last = {**self.write_last(whole.done.reason), **words, **write_likely(whole.logprobs)}
+        last |= write_passages(whole.sources)
         return {**last, **write_context(whole.done), **write_usage(whole.done)}
 
     def write_chunk(self, words: Words) -> Words:

@@ -1,6 +1,8 @@
 """Ollama's door for models: which there are, what each can do, which are loaded."""
 
+import asyncio
 import json
+import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,21 +12,22 @@ from starlette.responses import PlainTextResponse, Response
 
 from ossian import __version__
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import json_response
+from ossian.api.dialects import is_vscode, json_response
 from ossian.api.shapes import read_body
 from ossian.api.shapes_ollama import OllamaShow
 from ossian.chat import MODEL_CAPABILITIES
 from ossian.engines.pool import Seat
 from ossian.errors import BadRequest
 from ossian.store.catalogue import ModelFile
+from ossian.store.gguf import TENSOR_KINDS, Layout, Tensor, read_layout
 from ossian.store.modelfile import Modelfile, write_modelfile
 
 OLLAMA_VERSION = "0.33.0"  # clients ask for at least 0.6.4 (Copilot's ollamaProvider.ts)
-COPILOT_AGENT = "GitHubCopilotChat/"
 LONGEST_ARRAY = 5
 LARGEST_OUTPUT_TOKENS = 16_384
 LEFT_OUT = ("general.name", "tokenizer.chat_template")
 KEY_WIDTH = 30
+SUFFIX = ".Suffix"
 
 
 async def hello(request: Request) -> Response:
@@ -51,7 +54,7 @@ async def status(request: Request) -> Response:
 async def tags(request: Request) -> Response:
     """The models on this disk, newest first."""
     desk = desk_of(request)
-    files = sorted(desk.models(), key=lambda file: file.modified_at, reverse=True)
+    files = sorted(await desk.listed(), key=lambda file: file.modified_at, reverse=True)
     return json_response({"models": [write_tag(file, desk) for file in files]})
 
 
@@ -72,7 +75,9 @@ async def show(request: Request) -> Response:
     desk = desk_of(request)
     file = desk.find(asked)
     shown = write_show(file, desk, verbose=body.verbose)
-    if request.headers.get("user-agent", "").startswith(COPILOT_AGENT):
+    if body.verbose and file.path.is_file():
+        add_head(shown, await asyncio.to_thread(read_layout, file.path))
+    if is_vscode(request.headers):
         shown["model_info"]["general.basename"] = asked  # the label in VS Code's model picker
     return json_response(shown)
 
@@ -113,7 +118,7 @@ def write_show(file: ModelFile, desk: Desk, *, verbose: bool) -> dict[str, Any]:
         "license": file.license,
         "modelfile": write_modelfile(as_modelfile(file)),
         "parameters": write_parameters(file, context),
-        "template": file.template,
+        "template": write_template(file),
         "system": file.system,
         **({"messages": messages} if messages else {}),
         "details": write_details(file),
@@ -123,6 +128,12 @@ def write_show(file: ModelFile, desk: Desk, *, verbose: bool) -> dict[str, Any]:
         "context_length": context,
         "max_output_tokens": most_output(context),
     }
+
+
+def write_template(file: ModelFile) -> str:
+    """The template; Continue fills in code by `suffix` only where it finds Ollama's name for that in there."""
+    fills_in = file.template and "insert" in file.capabilities and SUFFIX not in file.template
+    return f"{{{{- /* {SUFFIX} is taken too */ -}}}}{file.template}" if fills_in else file.template
 
 
 def write_capabilities(file: ModelFile) -> list[str]:
@@ -142,6 +153,24 @@ def write_model_info(file: ModelFile, context: int, *, verbose: bool) -> dict[st
     if file.parameter_count:
         info["general.parameter_count"] = file.parameter_count
     return {**info, "ossian.trained_context_length": file.context_length}
+
+
+def add_head(shown: dict[str, Any], head: Layout) -> None:
+    """The file's long lists, its vocabulary above all, and what its tensors are."""
+    known = shown["model_info"]
+    long = {key: value for key, value in head.metadata.items() if isinstance(value, list) and key not in known}
+    shown["model_info"] = known | {key: [write_number(item) for item in value] for key, value in long.items()}
+    shown["tensors"] = [write_tensor(tensor) for tensor in head.tensors.values()]
+
+
+def write_number(value: Any) -> Any:
+    """What JSON can say of an item of a list."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_tensor(tensor: Tensor) -> dict[str, Any]:
+    kind = TENSOR_KINDS.get(tensor.kind, f"type {tensor.kind}")
+    return {"name": tensor.name, "type": kind, "shape": list(tensor.sizes)}
 
 
 def write_details(file: ModelFile) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from starlette.responses import Response
 
 from ossian.api.choices import MOST_CHOICES, answer_in_turn, read_logit_bias, refuse_obfuscation, reseed
 from ossian.api.desk import desk_of
-from ossian.api.dialects import OPENAI, Refusal
+from ossian.api.dialects import OPENAI, Refusal, is_vscode
 from ossian.api.functions import as_tools, offers_functions, read_function_choice, read_past_call, read_result
 from ossian.api.logprobs import read_top_logprobs
-from ossian.api.ollama_models import COPILOT_AGENT
 from ossian.api.openai_reply import OpenAIReply
 from ossian.api.options import Options, read_options, read_think, with_options
 from ossian.api.shapes import read_body
@@ -32,6 +31,7 @@ THINK_OF_EFFORT: dict[str, bool | str] = {
     "ultra": "high",
     "max": "high",
 }
+NO_BOUND = -1  # in max_tokens too: Ollama and llama.cpp take it, and examples for local models send it
 UNSERVED = ("audio", "moderation", "web_search_options")
 OPTION_FIELDS = (
     "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repeat_penalty",
@@ -53,9 +53,9 @@ async def chat(request: Request) -> Response:
         choices=body.n,
         as_functions=offers_functions(body),
         include_usage=body.stream_options.include_usage,
-        in_copilot=request.headers.get("user-agent", "").startswith(COPILOT_AGENT),
     )
-    return desk.respond(answer_in_turn(desk, file, choices), reply, OPENAI, body.stream)
+    events = answer_in_turn(desk, file, choices, list_sources=is_vscode(request.headers))
+    return desk.respond(events, reply, OPENAI, body.stream)
 
 
 def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
@@ -79,6 +79,8 @@ def read_chat(body: OpenAIChat, file: ModelFile) -> ChatRequest:
         tool_choice=choice,
         one_call=not body.parallel_tool_calls or offers_functions(body),
         top_logprobs=read_top_logprobs(body.logprobs, body.top_logprobs),
+        documents=tuple(body.documents),
+        document_tools=body.document_tools,
     )
     return with_options(request, replace(options, sampling=replace(options.sampling, logit_bias=bias)), body.keep_alive)
 
@@ -104,26 +106,45 @@ def read_offer(body: OpenAIChat, file: ModelFile) -> tuple[tuple[Tool, ...], Too
     """The tools on offer, and whether one must be called."""
     if offers_functions(body):
         return read_tools(as_tools(body.functions), file), read_function_choice(body.function_call, body.functions)
-    tools = read_tools(body.tools, file)
-    return tools, read_tool_choice(body.tool_choice, tools)
+    return read_tool_choice(body.tool_choice, read_tools(body.tools, file))
 
 
-def read_tool_choice(choice: Any, tools: Sequence[Tool]) -> ToolChoice:
-    """Whether a tool must be called. Raises BadRequest for a choice that cannot be made."""
+def read_tool_choice(choice: Any, tools: tuple[Tool, ...]) -> tuple[tuple[Tool, ...], ToolChoice]:
+    """The tools that may be called, and whether one must be. Raises BadRequest for a choice that cannot be made."""
     match choice:
         case None | "" | "auto":
-            return "auto"
+            return tools, "auto"
         case "none":
-            return "none"
+            return tools, "none"
         case "required" | "any":
             if not tools:
                 raise BadRequest(f'tool_choice is "{choice}", but there are no tools')
-            return "required"
+            return tools, "required"
         case {"type": "function", "function": {"name": str(name)}} | {"type": "function", "name": str(name)}:
-            if name not in {tool.name for tool in tools}:
-                raise BadRequest(f'tool_choice names "{name}", which is not among the tools')
-            return OnlyTool(name)
-    raise BadRequest('tool_choice must be "none", "auto", "required" or {"type": "function", "function": {"name": …}}')
+            return tools, OnlyTool(find_tool(name, tools).name)
+        case {
+            "type": "allowed_tools",
+            "allowed_tools": {"mode": "auto" | "required" as mode, "tools": [_, *_] as names},
+        }:
+            return tuple(read_allowed(named, tools) for named in names), mode
+    raise BadRequest(
+        'tool_choice must be "none", "auto", "required", {"type": "function", "function": {"name": …}} or '
+        '{"type": "allowed_tools", "allowed_tools": {"mode": "auto" or "required", "tools": […]}}'
+    )
+
+
+def read_allowed(choice: Any, tools: Sequence[Tool]) -> Tool:
+    match choice:
+        case {"type": "function", "function": {"name": str(name)}}:
+            return find_tool(name, tools)
+    raise BadRequest('tool_choice.allowed_tools.tools must be a list of {"type": "function", "function": {"name": …}}')
+
+
+def find_tool(name: str, tools: Sequence[Tool]) -> Tool:
+    for tool in tools:
+        if tool.name == name:
+            return tool
+    raise BadRequest(f'tool_choice names "{name}", which is not among the tools')
 
 
 def read_effort(body: OpenAIChat) -> Any:
@@ -140,7 +161,7 @@ def read_all_options(body: OpenAIChat, file: ModelFile) -> Options:
     """OpenAI's fields over Ollama's options over the model's own."""
     for name in ("max_tokens", "max_completion_tokens"):
         value = getattr(body, name)
-        if value is not None and value < 1:
+        if value is not None and value < 1 and value != NO_BOUND:
             raise BadRequest(f"{name} must be at least 1")
     named = {name: getattr(body, name) for name in OPTION_FIELDS}
     named["num_predict"] = body.max_completion_tokens or body.max_tokens

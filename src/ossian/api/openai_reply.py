@@ -8,8 +8,9 @@ from typing import Any
 
 from ossian.api.dialects import write_openai_error
 from ossian.api.logprobs import write_logprobs
+from ossian.api.passages import write_passages
 from ossian.api.streams import Whole
-from ossian.chat import Done, Event, Logprob, Text, Thinking, ToolCall, Usage
+from ossian.chat import Done, Event, Logprob, Source, Sources, Text, Thinking, ToolCall, Usage
 from ossian.errors import OssianError
 
 Words = dict[str, Any]
@@ -20,20 +21,18 @@ class OpenAIReply:
     """Every chunk of one answer has the same id and time; the first one says the role.
 
     as_functions   calls are written in the words of 2023: one, without an id
-    in_copilot     VS Code shows "Response contained no choices" for an error in mid-stream, and drops the answer
-                   so far; there the error is written as the end of the answer.
     """
 
     model: str
     choices: int = 1
     as_functions: bool = False
     include_usage: bool = False
-    in_copilot: bool = False
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
     started: bool = False
     call_ids: list[str] = field(default_factory=list)
     finished: list[Usage] = field(default_factory=list)  # of the choices that are whole
+    sources: tuple[Source, ...] = ()
 
     def write_event(self, event: Event) -> Iterator[Words]:
         match event:
@@ -43,22 +42,20 @@ class OpenAIReply:
                 yield self.write_chunk(self.write_thinking(text))
             case ToolCall() if not (self.as_functions and self.call_ids):
                 yield self.write_chunk(self.write_calls([event]))
+            case Sources(passages):
+                self.sources = passages
             case Done():
                 yield from self.write_end(event)
 
     def write_end(self, done: Done) -> Iterator[Words]:
-        yield self.write_chunk({}, self.finish_reason(done))
+        yield self.write_chunk({}, self.finish_reason(done)) | write_passages(self.sources)
         self.finished.append(done.usage)
         self.started, self.call_ids = False, []
         if self.include_usage and len(self.finished) == self.choices:
             yield {**self.write_head("chat.completion.chunk"), "choices": [], "usage": write_usage(*self.finished)}
 
     def write_failure(self, error: OssianError) -> Iterator[Words]:
-        if not self.in_copilot:
-            yield write_openai_error(error)
-            return
-        yield self.write_chunk({"content": f"\n\n**The answer broke off:** {error}"})
-        yield self.write_chunk({}, "stop")
+        yield write_openai_error(error)
 
     def write_whole(self, *wholes: Whole) -> Words:
         choices = [self.write_choice(index, whole) for index, whole in enumerate(wholes)]
@@ -69,9 +66,10 @@ class OpenAIReply:
         self.call_ids = []
         message: Words = {"role": "assistant", "content": whole.text}
         if whole.thinking:
-            message |= {"reasoning": whole.thinking, "reasoning_content": whole.thinking}
+            message |= self.write_thinking(whole.thinking)
         if whole.calls:
             message |= self.write_calls(whole.calls)
+        message |= write_passages(whole.sources)
         reason = self.finish_reason(whole.done)
         return {"index": index, "message": message, "finish_reason": reason, "logprobs": write_content(whole.logprobs)}
 

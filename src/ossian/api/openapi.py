@@ -14,6 +14,7 @@ PACKED = "application/octet-stream"
 STATUS_WORDS = {
     200: "Done.",
     201: "Taken in.",
+    202: "Noted; there is nothing to answer.",
     400: "The request cannot be understood, or asks for what is not served; the sentence names it.",
     401: "Nobody is signed in, for there is no account.",
     403: "Wrong key, Host or Origin.",

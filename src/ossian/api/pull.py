@@ -16,7 +16,7 @@ from ossian.api.shapes_ollama import OllamaPull
 from ossian.api.streams import Whole
 from ossian.engines.memory import GIB, WORKING_BYTES, free_memory, total_memory
 from ossian.errors import BadRequest, NotEnoughMemory, OssianError
-from ossian.store.pull import Progress
+from ossian.store.progress import Progress
 from ossian.store.pull import pull as fetch
 
 

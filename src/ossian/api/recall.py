@@ -18,6 +18,7 @@ from typing import Any
 from ossian.chat import ChatRequest, Done, Events, Message, Text, Thinking, ToolCall
 from ossian.errors import StoreFailed
 from ossian.settings import Settings
+from ossian.store.texts import TextStore
 from ossian.store.turns import Turn, TurnStore
 
 REMEMBERED_CALLS = 1_000
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 def find_store(settings: Settings) -> TurnStore | None:
     """Where turns are kept on the disk, beside the engine's cache: not at all where that is kept off it."""
-    return TurnStore(settings.home / STORE_FILE) if settings.cache_bytes else None
+    return TurnStore(TextStore(settings.home / STORE_FILE)) if settings.cache_bytes else None
 
 
 @dataclass(slots=True)

@@ -59,7 +59,9 @@ async def create(request: Request) -> Response:
         one_call=not body.parallel_tool_calls,
         sealed=SEALED_THINKING in body.include,
     )
-    events = keep(desk.ask(asked, file), reply, [item for _, item in own], store if body.store else None)
+    events = keep(
+        desk.ask(asked, file, list_sources=True), reply, [item for _, item in own], store if body.store else None
+    )
     if body.stream:
         return StreamResponse(events, reply, RESPONSES, desk.stopping, desk.comment_seconds)
     return WholeResponse(lambda: listen(events, reply), RESPONSES, desk.stopping)

@@ -9,7 +9,7 @@ from ossian.api.logprobs import MOST_LOGPROBS
 from ossian.api.openai import THINK_OF_EFFORT
 from ossian.api.options import Options, read_format, read_options, read_think, with_options
 from ossian.api.responses_items import Placed, read_turns
-from ossian.api.responses_tools import dump_shape, offer_tools, read_choice, write_tool
+from ossian.api.responses_tools import dump_shape, offer_tools, read_choice, write_tools
 from ossian.api.shapes_responses import ResponsesCreate, ResponsesPrompt
 from ossian.api.turns import ask_for_length, check_ability, finish_conversation
 from ossian.chat import ChatRequest, Message
@@ -52,6 +52,7 @@ def read_request(body: ResponsesPrompt, items: Sequence[Placed], file: ModelFile
         format=read_text_format(body),
         tool_choice=choice,
         one_call=not body.parallel_tool_calls,
+        documents=tuple(body.documents),
         top_logprobs=read_logprobs(body) if isinstance(body, ResponsesCreate) else None,
     )
     return with_options(request, read_all_options(body, file), body.keep_alive)
@@ -157,7 +158,7 @@ def write_request(body: ResponsesCreate, asked: ChatRequest) -> dict[str, Any]:
         "temperature": asked.sampling.temperature,
         "text": {"format": dump_shape(body.text.format, type="text"), "verbosity": body.text.verbosity},
         "tool_choice": body.tool_choice or "auto",
-        "tools": [write_tool(shape) for shape in body.tools],
+        "tools": write_tools(body.tools),
         "top_logprobs": body.top_logprobs,
         "top_p": asked.sampling.top_p,
         "truncation": body.truncation,

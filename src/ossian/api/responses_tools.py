@@ -12,11 +12,16 @@ from ossian.api.turns import read_tools
 from ossian.chat import OnlyTool, Tool, ToolChoice
 from ossian.store.catalogue import ModelFile
 
+# Codex 0.169 offers it in every request, whatever the model, unless its own settings say otherwise.
+SEARCHES = ("web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11")
+
 
 def flatten(shapes: Sequence[ResponsesTool]) -> Iterator[tuple[str, ResponsesTool]]:
-    """Every function under its full name. Raises BadRequest for other kinds of tools."""
+    """Every function under its full name. Raises BadRequest for other kinds of tools, but for a search of the web."""
     for index, shape in enumerate(shapes):
         match shape.type:
+            case kind if kind in SEARCHES:
+                continue
             case "function":
                 yield shape.name, shape
             case "namespace":
@@ -95,6 +100,11 @@ def find_tool(name: str, tools: tuple[Tool, ...]) -> Tool:
         if tool.name == name:
             return tool
     raise Refusal(f'tool_choice: "{name}" is none of the tools', "tool_choice")
+
+
+def write_tools(shapes: Sequence[ResponsesTool]) -> list[dict[str, Any]]:
+    """The tools that the model was offered: who asked for a search of the web sees that there is none."""
+    return [write_tool(shape) for shape in shapes if shape.type not in SEARCHES]
 
 
 def write_tool(shape: ResponsesTool) -> dict[str, Any]:

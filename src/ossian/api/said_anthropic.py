@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 class AnthropicErrorWords(TypedDict):
     type: str
     message: str
+    details: NotRequired[dict[str, Any]]
 
 
 class AnthropicError(TypedDict):

@@ -73,6 +73,12 @@ class Turn(TypedDict):
     content: str
 
 
+class ShownTensor(TypedDict):
+    name: str
+    type: str
+    shape: list[int]
+
+
 class Shown(TypedDict):
     license: str
     modelfile: str
@@ -82,6 +88,7 @@ class Shown(TypedDict):
     messages: NotRequired[list[Turn]]
     details: Details
     model_info: dict[str, Any]
+    tensors: NotRequired[list[ShownTensor]]
     capabilities: list[str]
     modified_at: str
     context_length: int

@@ -77,6 +77,7 @@ class CompletedMessage(TypedDict):
     content: str
     reasoning: NotRequired[str]
     reasoning_content: NotRequired[str]
+    cot_id: NotRequired[str]
     tool_calls: NotRequired[list[OpenAICalled]]
     function_call: NotRequired[OpenAICalledFunction]
 

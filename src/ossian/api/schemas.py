@@ -9,6 +9,7 @@ from ossian.api.answers import JSON, Said, all_shapes
 from ossian.api.dialects import Dialect
 from ossian.api.glossary import explain
 from ossian.api.said_anthropic import AnthropicError
+from ossian.api.said_library import ProtocolError
 from ossian.api.said_ollama import OllamaError
 from ossian.api.said_openai import LlamaError, OpenAIError
 from ossian.api.shapes import Shape
@@ -99,6 +100,8 @@ def answer_schema(said: Said) -> Words:
 def error_schema(dialect: Dialect) -> Words:
     """The envelope that a dialect puts its errors in, known by how it writes one."""
     match dialect.write_error(BadRequest("")):
+        case {"jsonrpc": _}:
+            return refer(ProtocolError)
         case {"type": "error"}:
             return refer(AnthropicError)
         case {"error": str()}:

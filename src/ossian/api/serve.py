@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from ossian.api.app import build_app
 from ossian.api.streams import COMMENT_SECONDS
 from ossian.engines.pool import Pool
 from ossian.errors import PortTaken, SettingInvalid
+from ossian.rag.library import Library
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
@@ -66,17 +68,22 @@ async def serve(
     settings: Settings,
     pool: Pool,
     models: Callable[[], Sequence[ModelFile]],
+    library: Library | None = None,
     *,
+    decorate: Callable[[FastAPI], None] | None = None,
     ready: Callable[[str], None] | None = None,
     comment_seconds: float = COMMENT_SECONDS,
 ) -> None:
     """Listen and answer until a signal or a cancellation; then close the pool.
 
+    `decorate` adds to the doors what stands right of them.
     `ready` is called with the URL as soon as callers can come. Raises SettingInvalid, PortTaken.
     """
     refuse_open_door(settings)
     sockets = listen(settings.address)
-    app = build_app(settings, pool, models, comment_seconds=comment_seconds)
+    app = build_app(settings, pool, models, library, comment_seconds=comment_seconds)
+    if decorate:
+        decorate(app)
     url = write_url(settings.address[0], sockets[0].getsockname()[1])
     server = Server(configure(app), app.state.desk.stopping, lambda: ready(url) if ready else None)
     running = asyncio.create_task(server.serve(sockets))

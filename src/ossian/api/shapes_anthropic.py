@@ -17,6 +17,15 @@ def as_blocks(content: Any) -> Any:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
+def as_source(source: Any) -> Any:
+    """The source of a document is an object; that of a search result is the name of a place.
+
+    >>> as_source("https://a.b")
+    {'type': 'name', 'data': 'https://a.b'}
+    """
+    return {"type": "name", "data": source} if isinstance(source, str) else source
+
+
 def blocks_or_text() -> BeforeValidator:
     """Reads a string as one block, and tells the OpenAPI document so."""
     return BeforeValidator(as_blocks, json_schema_input_type=str | list["BlockShape"])
@@ -28,8 +37,11 @@ class SourceShape(Shape):
     content: Annotated[list["BlockShape"], blocks_or_text()] = Field(default_factory=list)
 
 
+Source = Annotated[SourceShape | None, BeforeValidator(as_source, json_schema_input_type=str | SourceShape | None)]
+
+
 class BlockShape(Shape):
-    """`citations` is a list in a text and an object in a document."""
+    """`citations` is a list in a text and an object in a document or a search result."""
 
     type: str
     text: str | None = None
@@ -40,7 +52,7 @@ class BlockShape(Shape):
     tool_use_id: str | None = None
     content: Annotated[list["BlockShape"], blocks_or_text()] = Field(default_factory=list)
     is_error: bool = False
-    source: SourceShape | None = None
+    source: Source = None
     title: str = ""
     context: str = ""
     citations: Any = None
@@ -98,6 +110,7 @@ class AnthropicPrompt(Shape):
     )
 
     model: str = ""
+    documents: list[str] = Field(default_factory=list)
     messages: list[AnthropicMessage] = Field(default_factory=list)
     system: Blocks = Field(default_factory=list)
     tools: list[AnthropicTool] = Field(default_factory=list)

@@ -45,6 +45,7 @@ class OllamaRequest(Shape):
     truncate: bool = True
     shift: bool = True
     debug_render_only: bool = Field(False, alias="_debug_render_only")
+    documents: list[str] = Field(default_factory=list)
 
 
 class OllamaChat(OllamaRequest):
@@ -66,6 +67,7 @@ class OllamaChat(OllamaRequest):
     messages: list[OllamaMessage] = Field(default_factory=list)
     tools: list[ToolShape] = Field(default_factory=list)
     tool_choice: Any = None
+    document_tools: bool = False
 
 
 class OllamaGenerate(OllamaRequest):

@@ -82,6 +82,8 @@ class OpenAIChat(Shape):
     )
 
     model: str = ""
+    documents: list[str] = Field(default_factory=list)
+    document_tools: bool = False
     messages: list[OpenAIMessage] = Field(default_factory=list)
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()

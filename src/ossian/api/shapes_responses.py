@@ -53,6 +53,7 @@ class ResponsesPrompt(Shape):
     model_config = documented({"model": "demo", "input": "What is a list?"}, required=["model"])
 
     model: str = ""
+    documents: list[str] = Field(default_factory=list)
     input: Parts = None
     instructions: str = ""
     previous_response_id: str = ""

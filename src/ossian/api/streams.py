@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ossian.api.dialects import JSON_TYPE, Dialect, as_known, dump, error_response
-from ossian.chat import Done, Event, Events, Logprob, Text, Thinking, ToolCall, Usage
+from ossian.api.dialects import JSON_TYPE, Dialect, as_known, dump, error_response, is_vscode
+from ossian.chat import Done, Event, Events, Logprob, Source, Sources, Text, Thinking, ToolCall, Usage
 from ossian.errors import ModelFailed, OssianError
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Whole:
     calls: tuple[ToolCall, ...]
     done: Done
     logprobs: tuple[Logprob, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 class StreamReply(Protocol):
@@ -141,9 +143,20 @@ class StreamResponse(LiveResponse):
             return
         known = as_known(error)
         log.warning("an answer broke off: %s", known)
-        for data in self.reply.write_failure(known):
+        for data in self.write_failure(known, Headers(scope=scope)):
             await self.say(send, self.dialect.frame(data))
         await self.say(send, self.dialect.end, more=False)
+
+    def write_failure(self, error: OssianError, headers: Headers) -> Iterator[dict[str, Any]]:
+        """The error in the words of the door; for VS Code as the end of the answer.
+
+        That drops the answer so far for any other, and shows "Response contained no choices" (1.139.1).
+        """
+        if not is_vscode(headers):
+            yield from self.reply.write_failure(error)
+            return
+        for event in (Text(f"\n\n**The answer broke off:** {error}"), Done("stop", Usage())):
+            yield from self.reply.write_event(event)
 
 
 async def gather(events: Events) -> list[Whole]:
@@ -168,6 +181,7 @@ def put_together(heard: Sequence[Event], done: Done) -> Whole:
         tuple(event for event in heard if isinstance(event, ToolCall)),
         done,
         tuple(likely for event in texts for likely in event.logprobs),
+        tuple(source for event in heard if isinstance(event, Sources) for source in event.passages),
     )
 
 

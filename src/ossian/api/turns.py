@@ -6,7 +6,7 @@ from typing import cast, get_args
 
 from ossian.api.dialects import Refusal
 from ossian.api.shapes import ToolShape
-from ossian.chat import Message, Role, Tool
+from ossian.chat import ChatRequest, Message, Role, Tool
 from ossian.errors import BadRequest, NotSupported
 from ossian.store.catalogue import ModelFile
 
@@ -30,10 +30,24 @@ def read_tools(shapes: Sequence[ToolShape], file: ModelFile) -> tuple[Tool, ...]
     for index, shape in enumerate(shapes):
         if shape.type != "function":
             raise BadRequest(f'tools[{index}].type "{shape.type}" is not supported; write "function"')
+        if not shape.function.name:
+            raise BadRequest(f"tools[{index}].function.name is empty")
     if shapes and "tools" not in file.capabilities:
         raise BadRequest(f"{ollama_name(file)} does not support tools")
     offered = (shape.function for shape in shapes)
     return tuple(Tool(tool.name, tool.description, tool.parameters, tool.strict) for tool in offered)
+
+
+def check_document_tools(request: ChatRequest, file: ModelFile) -> None:
+    """Raise BadRequest where the model is to look into documents by itself, and cannot."""
+    if not request.document_tools:
+        return
+    if not request.documents:
+        raise BadRequest("document_tools needs documents: name collections there, or behind the model's name and a +")
+    if "tools" not in file.capabilities:
+        raise BadRequest(f"document_tools: {ollama_name(file)} does not support tools")
+    if request.tool_choice != "auto":
+        raise BadRequest('document_tools goes together with no other tool_choice than "auto"')
 
 
 def ollama_name(file: ModelFile) -> str:

@@ -1,6 +1,7 @@
 """/v1/models, a route that OpenAI and Anthropic both have: each client gets the shape of its own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -19,16 +20,18 @@ async def models(request: Request) -> Response:
     """The models on this disk."""
     desk = desk_of(request)
     if is_anthropics(request.headers):
-        newest_first = sorted(desk.models(), key=lambda file: file.modified_at, reverse=True)
+        newest_first = sorted(await desk.listed(), key=lambda file: file.modified_at, reverse=True)
         return json_response(write_page(newest_first, request.query_params, desk))
-    return json_response({"object": "list", "data": [write_openai(file, desk) for file in desk.models()]})
+    return json_response({"object": "list", "data": [write_openai(file, desk) for file in await desk.listed()]})
 
 
 async def model(request: Request) -> Response:
     """One model."""
     desk = desk_of(request)
     write = write_anthropic if is_anthropics(request.headers) else write_openai
-    return json_response(write(desk.find(request.path_params["model"]), desk))
+    name = request.path_params["model"]
+    file = desk.find(name)
+    return json_response(write(replace(file, name="+".join((file.name, *desk.split(name)[1]))), desk))
 
 
 def write_openai(file: ModelFile, desk: Desk) -> dict[str, Any]:

@@ -9,7 +9,11 @@ import typer
 from ossian import __version__
 from ossian.cli.bench import bench_command
 from ossian.cli.create import copy_command, create_command, push_command, remove_command
+from ossian.cli.docs import docs
 from ossian.cli.doctor import doctor_command
+from ossian.cli.editor import editor_command
+from ossian.cli.evaluate import eval_command
+from ossian.cli.mcp import mcp_command
 from ossian.cli.models import list_command, ps_command, pull_command, show_command, stop_command
 from ossian.cli.run import run_command
 from ossian.cli.serve import serve_command
@@ -30,13 +34,17 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": show_command,
     "stop": stop_command,
     "doctor": doctor_command,
+    "editor": editor_command,
     "bench": bench_command,
+    "mcp": mcp_command,
 }
 HIDDEN = ("ls",)
 
 app = typer.Typer(add_completion=False, help="gpt-oss on your own machine.")
 for name, command in COMMANDS.items():
     app.command(name, hidden=name in HIDDEN)(command)
+docs.command("eval")(eval_command)
+app.add_typer(docs, name="docs")
 
 
 @app.callback(invoke_without_command=True)

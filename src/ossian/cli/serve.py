@@ -3,18 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ossian.answer import open_library
 from ossian.api.serve import refuse_open_door, serve
 from ossian.cli.port import find_listener, is_taken, port_taken
 from ossian.cli.script import read_script
 from ossian.cli.terminal import settings_of, talk
 from ossian.engines.fake import FAKE_FILE, FakeModel, find_fake
 from ossian.engines.pool import LoadedModel, Pool
-from ossian.engines.start import start_model
+from ossian.engines.start import start_in_background, start_model
 from ossian.errors import SettingInvalid
 from ossian.settings import Settings
 from ossian.store.cache_folder import clear_parts
@@ -35,13 +37,27 @@ def serve_command(
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     logging.getLogger("httpcore2").setLevel(logging.WARNING)
+    logging.getLogger("mcp").setLevel(logging.WARNING)
     if script and not fake:
         raise SettingInvalid("--script is for the model that recites.", "Write: ossian serve --fake --script FILE")
     refuse_open_door(settings)
     if is_taken(settings.address):
         raise port_taken(settings, find_listener(settings))
     pool, models = build_fake(settings, script, pause) if fake else build_pool(settings)
-    asyncio.run(serve(settings, pool, models, ready=lambda url: talk(f"Ossian is running at {url}  (Ctrl+C ends it)")))
+    documents = open_library(settings, pool, None if fake else partial(start_in_background, settings=settings))
+    said = "Ossian is running at {}  (Ctrl+C ends it)"
+    from ossian.web.mount import mount  # half a second, which no other command should wait for
+
+    asyncio.run(
+        serve(
+            settings,
+            pool,
+            models,
+            documents,
+            decorate=partial(mount, settings=settings),
+            ready=lambda url: talk(said.format(url)),
+        )
+    )
 
 
 def build_pool(settings: Settings) -> tuple[Pool, Models]:

@@ -25,6 +25,7 @@ class Manner:
     format: str | None = None
     keep_alive: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    documents: tuple[str, ...] = ()
 
 
 def request_body(model: str, messages: Sequence[Message], manner: Manner) -> dict[str, Any]:
@@ -34,16 +35,18 @@ def request_body(model: str, messages: Sequence[Message], manner: Manner) -> dic
         "format": manner.format,
         "keep_alive": manner.keep_alive,
         "options": manner.options or None,
+        "documents": list(manner.documents) or None,
     }
     return {"model": model, "messages": list(messages)} | {k: v for k, v in wanted.items() if v is not None}
 
 
 @dataclass(slots=True)
 class Answer:
-    """What came of an answer, and whether the person stopped it."""
+    """What came of an answer, whether the person stopped it, and the passages it was given."""
 
     text: str = ""
     stopped: bool = False
+    sources: list[dict[str, Any]] = field(default_factory=list)
 
 
 def answer_aloud(client: Client, model: str, messages: Sequence[Message], manner: Manner) -> Answer:
@@ -64,6 +67,7 @@ def answer_aloud(client: Client, model: str, messages: Sequence[Message], manner
             return answer
     if not step["done"]:
         raise ServerBroke(client.settings)
+    answer.sources = step.get("sources", [])
     if manner.verbose:
         err.print(figures(step), style="dim", markup=False)
     return answer

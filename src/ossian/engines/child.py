@@ -127,6 +127,7 @@ def binary_command(spec: dict[str, Any]) -> list[str]:
 def main() -> None:
     spec = json.loads(sys.argv[1])
     farewells: list[Callable[[], None]] = []
+    os.nice(spec["nice"])
     die_with_parent()
     exit_when_parent_closes_the_pipe(farewells)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal reaches the whole group; the parent decides

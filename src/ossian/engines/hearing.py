@@ -1,5 +1,6 @@
 """One answer of gpt-oss while it is being written: pieces of the runner in, events out. Knows nothing of prompts."""
 
+import json
 from collections import deque
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from ossian.engines.stops import LOOP_TOKENS, StopCutter
 from ossian.harmony.grammar import call_grammar, callable_tools, must_call, text_grammar
 from ossian.harmony.parse import Parser
 from ossian.harmony.render import Opening, Prompt, Special
-from ossian.harmony.tags import CALL, END, END_OF_TEXT, RETURN
+from ossian.harmony.tags import CALL, END, END_OF_TEXT, RETURN, TAGS
 
 ENDINGS = (CALL, RETURN, END_OF_TEXT)
 KEPT_TOKENS = 4_096  # of a bound on tokens, half and at most so many are no thought's where a form is asked for
@@ -44,9 +45,9 @@ class Answer:
         self, request: ChatRequest, parser: Parser, meter: Meter, names: dict[int, str], tokenize: Tokenize
     ) -> None:
         self.request = request
-        self.parser = parser
+        self._speaks_of_tags = any(tag in json.dumps(request.format, ensure_ascii=False) for tag in TAGS)
+        self.begin_again(parser)
         self.meter = meter
-        self.heard: list[Piece] = []
         self.called = False
         """A call was the last thing heard, whole: what was heard is a turn."""
         self._thinking = ""
@@ -64,7 +65,8 @@ class Answer:
     def begin_again(self, parser: Parser) -> None:
         """Go on behind another prompt, in which what was heard so far stands as far as it counts."""
         self.parser = parser
-        self.heard = []
+        self.parser.keeps_tags = self._speaks_of_tags
+        self.heard: list[Piece] = []
 
     @property
     def stopped(self) -> bool:
@@ -85,7 +87,8 @@ class Answer:
     @property
     def goes_on_in(self) -> Opening:
         """Where an answer that wants more goes on: in the final channel; with tools the model still has the choice."""
-        return "header" if self._is_stuck and callable_tools(self.request) else "final"
+        may_call = self._is_stuck and callable_tools(self.request)
+        return "header" if may_call or self._must_call else "final"
 
     @property
     def thinking(self) -> str:

@@ -60,6 +60,7 @@ class RunnerSpec:
     cache: where what was read is kept, up to `cache_bytes`, 0: nothing; llama.cpp keeps `spare` bytes more in memory.
     kernels: the instruction set of our own engine; empty: the best this processor has
     guesses: it may guess what repeats itself
+    nice: how much it stands back for other processes, as nice(1) has it
     """
 
     model: Path
@@ -76,6 +77,7 @@ class RunnerSpec:
     cache_bytes: int = 0
     guesses: bool = True
     spare: int = 0
+    nice: int = 0
 
     @property
     def keeps_slots(self) -> bool:

@@ -2,27 +2,35 @@
 
 import logging
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from ossian.chat import ChatRequest, CompletionRequest, Events
 from ossian.engines.chat_body import write_body
 from ossian.engines.chat_stream import ChatStream
 from ossian.engines.finish import Finish
+from ossian.engines.hearing import KEPT_TOKENS
 from ossian.engines.raw import NoCutter, Opening, RawModel, spec_of
 from ossian.engines.runner import Runner
 from ossian.engines.steps import Unreadable
 from ossian.engines.thought_grammar import Thought, find_tags, format_grammar
 from ossian.errors import NotSupported
-from ossian.harmony.grammar import text_grammar
+from ossian.harmony.grammar import must_call, text_grammar
 from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
 LOG = logging.getLogger(__name__)
+BACKGROUND_NICE = 10
 
 
-async def start_templated(file: ModelFile, context: int, settings: Settings) -> "TemplatedModel":
+async def start_templated(
+    file: ModelFile, context: int, settings: Settings, *, in_background: bool = False
+) -> "TemplatedModel":
     """Load a model file into a process of its own. Raises ModelFailed with the reason."""
-    return TemplatedModel(file, await Runner(spec_of(file, context, settings), settings.load_timeout).start())
+    spec = spec_of(file, context, settings)
+    if in_background:
+        spec = replace(spec, threads=1, parallel=1, nice=BACKGROUND_NICE)
+    return TemplatedModel(file, await Runner(spec, settings.load_timeout).start())
 
 
 class TemplatedModel(RawModel):
@@ -82,8 +90,7 @@ class TemplatedModel(RawModel):
                 yield event
 
     async def count(self, request: ChatRequest) -> int:
-        prompt = await self._runner.apply_template(await self._body(request))
-        return len(await self._runner.tokenize(prompt, special=True, whole=True))
+        return await self._count_prompt(await self._body(request))
 
     async def _body(self, request: ChatRequest) -> dict[str, Any]:
         """The request for llama.cpp. A thought that the template itself opens is ended where none may come.
@@ -93,6 +100,8 @@ class TemplatedModel(RawModel):
         body = write_body(request)
         begun = request.messages[-1].role == "assistant"
         thinks = request.think and not begun
+        if thinks and (request.format is not None or must_call(request)):
+            body["thinking_budget_tokens"] = await self._share_of_thinking(body, request.max_tokens)
         if thinks and request.format is None:
             return body
         opened = await self._opens_thought(body, begun)
@@ -102,6 +111,16 @@ class TemplatedModel(RawModel):
             thought: Thought = "none" if not thinks else "is open" if opened else "may come"
             body["grammar"] = format_grammar(request.format, self._tags, thought)
         return body
+
+    async def _share_of_thinking(self, body: dict[str, Any], most: int | None) -> int:
+        """Of the tokens that may be written, those that are no thought's are kept for the form that is asked for."""
+        room = self._runner.context - await self._count_prompt(body)
+        bound = max(0, room if most is None else min(room, most))
+        return bound - min(bound // 2, KEPT_TOKENS)
+
+    async def _count_prompt(self, body: dict[str, Any]) -> int:
+        prompt = await self._runner.apply_template(body)
+        return len(await self._runner.tokenize(prompt, special=True, whole=True))
 
     async def _opens_thought(self, body: dict[str, Any], begun: bool) -> bool:
         """Whether the prompt ends within a thought. `begun`: the last turn is what the answer begins with."""

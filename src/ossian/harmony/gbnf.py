@@ -5,7 +5,7 @@ r"""The pieces of a grammar in llama.cpp's notation (GBNF), each a text. Knows n
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 NOTHING = '""'
 SPACE = "space"
@@ -84,6 +84,26 @@ def separated(part: str, least: int, most: int | None) -> str:
     rest = repeat(sequence('","', SPACE, part), max(0, least - 1), None if most is None else most - 1)
     full = sequence(part, rest)
     return full if least > 0 else optional(full)
+
+
+def write_members(members: Sequence[tuple[str, bool]]) -> str:
+    """The members of an object in their order, the optional ones there or not, commas only between."""
+    if not members:
+        return ""
+    (member, needed), *rest = members
+    after = "".join(f" {each}" if must else f" {optional(each)}" for each, must in with_comma(rest))
+    if needed or not rest:
+        return (member if needed else optional(member)) + after
+    return (
+        either(member + after, write_members(rest))
+        if any(must for _, must in rest)
+        else f"({member}{after} | {write_members(rest)})?"
+    )
+
+
+def with_comma(members: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
+    for member, needed in members:
+        yield sequence('","', SPACE, member), needed
 
 
 def write_grammar(root: str, rules: Iterable[tuple[str, str]]) -> str:

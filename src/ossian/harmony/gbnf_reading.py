@@ -120,3 +120,29 @@ def read_times(mark: str) -> tuple[int, int | None]:
         return TIMES[mark]
     least, comma, most = mark[1:-1].partition(",")
     return int(least), int(most) if most else None if comma else int(least)
+
+
+def find_ending(rules: Rules) -> set[str]:
+    """The rules that some text satisfies. A name that is none of them is somebody else's, which does.
+
+    >>> sorted(find_ending(read_rules('a ::= "(" b ")"\\nb ::= a | "x"\\nc ::= "(" c ")"')))
+    ['a', 'b']
+    """
+    ending: set[str] = set()
+    while found := {name for name, part in rules.items() if name not in ending and can_end(part, rules, ending)}:
+        ending |= found
+    return ending
+
+
+def can_end(part: Part, rules: Rules, ending: set[str]) -> bool:
+    match part:
+        case Rule(name):
+            return name in ending or name not in rules
+        case Row(parts):
+            return all(can_end(each, rules, ending) for each in parts)
+        case Choice(options):
+            return any(can_end(option, rules, ending) for option in options)
+        case Repeat(each, least, _):
+            return least == 0 or can_end(each, rules, ending)
+        case _:
+            return True

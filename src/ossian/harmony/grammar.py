@@ -8,14 +8,16 @@ not in it: llama.cpp allows them where the grammar is satisfied, and only there.
 from collections.abc import Iterator, Sequence
 
 from ossian.chat import ChatRequest, OnlyTool, Tool
-from ossian.errors import BadRequest
+from ossian.errors import BadRequest, SchemaNotSupported
 from ossian.harmony.gbnf import either, optional, quote, repeat, sequence, write_grammar
 from ossian.harmony.render import Opening
 from ossian.harmony.schema_grammar import SchemaRules
+from ossian.harmony.schema_reading import Schema, guess_types, list_types
 from ossian.harmony.tags import CHANNEL, CONSTRAIN, END, MESSAGE, START
 from ossian.harmony.tools import tool_names
 
 JSON_SCHEMA = {"type": "object"}
+COMBINED = {"$ref", "anyOf", "oneOf", "allOf"}
 FREE = f"(!{END})*"
 NEXT_MESSAGE = f'{END} {START} "assistant"'
 CONTENT_TYPE = f'({CONSTRAIN} "json")?'
@@ -25,11 +27,16 @@ def answer_grammar(request: ChatRequest, opening: Opening) -> str:
     """The grammar of what follows a prompt; "" when nothing binds the answer.
 
     Raises SchemaNotSupported for a format, or a strict tool, whose schema cannot be kept, and BadRequest where a tool
-    must be called that was not offered.
+    must be called that was not offered, or in the middle of an answer.
     """
     tools = callable_tools(request)
     if not tools and request.format is None:
         return ""
+    if must_call(request) and opening == "final":
+        raise BadRequest(
+            "tool_choice asks for a call, but the last message is an answer that is to be gone on with.",
+            "Leave one of them out.",
+        )
     rules: dict[str, str] = {}
     endings = [*write_calls(request.tools, tools, rules)]
     if not must_call(request):
@@ -72,7 +79,7 @@ def write_calls(offered: Sequence[Tool], allowed: Sequence[Tool], rules: dict[st
     arguments, after, before = SchemaRules(), [], []
     for number, tool in enumerate(allowed):
         arguments.strict = tool.strict
-        schema = arguments.add(f"arguments-{number}", dict(tool.parameters) or JSON_SCHEMA)
+        schema = arguments.add(f"arguments-{number}", as_object(tool))
         after.append(sequence(quote(names[tool.name]), '" "?', CONTENT_TYPE, MESSAGE, schema))
         before.append(sequence(quote(names[tool.name]), CHANNEL, '"commentary"', '" "?', CONTENT_TYPE, MESSAGE, schema))
     rules |= arguments.rules
@@ -80,6 +87,18 @@ def write_calls(offered: Sequence[Tool], allowed: Sequence[Tool], rules: dict[st
         rules["callee"], rules["caller"] = either(*after), either(*before)
         yield f'{CHANNEL} "commentary to=functions." callee'
         yield '" to=functions." caller'
+
+
+def as_object(tool: Tool) -> Schema:
+    """The schema of a tool's arguments, which are an object, whatever else it would allow."""
+    types = list_types(tool.parameters.get("type")) or guess_types(tool.parameters)
+    if not types and COMBINED & tool.parameters.keys():
+        return tool.parameters
+    if not types or "object" in types:
+        return {**tool.parameters, "type": "object"}
+    if tool.strict:
+        raise SchemaNotSupported(f'the parameters of the tool "{tool.name}" must be those of an object')
+    return JSON_SCHEMA
 
 
 def write_final(request: ChatRequest, rules: dict[str, str]) -> str:
@@ -96,7 +115,7 @@ def call_grammar(request: ChatRequest, name: str) -> str:
     """The grammar of the bare arguments of an offered tool."""
     tool = next(tool for tool in request.tools if tool.name == name)
     rules = SchemaRules(strict=tool.strict)
-    rules.add("arguments", dict(tool.parameters) or JSON_SCHEMA)
+    rules.add("arguments", as_object(tool))
     return write_grammar("arguments", rules.rules.items())
 
 

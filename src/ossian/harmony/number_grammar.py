@@ -33,6 +33,8 @@ def write_number(schema: Schema) -> str:
 
 def whole_numbers(low: int | None, high: int | None) -> str:
     """Integers from `low` to `high`; None is no bound. Raises ValueError when there are none."""
+    if (low or 0) > LARGEST or (high or 0) < -LARGEST:
+        raise ValueError(f"no number of {MOST_DIGITS} digits fits")
     low, high = clip(low, -LARGEST), clip(high, LARGEST)
     if low > high:
         raise ValueError("no number fits")

@@ -51,6 +51,8 @@ class Parser:
         self._message = None if where == "header" else OpenMessage(Header(channel=where))
         self._spoken: set[type[Text] | type[Thinking]] = set()
         self._over = False
+        self.keeps_tags = False
+        """Tags that are spelled in the final answer are what was asked for."""
         self.answered = False
         """A word of Text or a ToolCall has come."""
 
@@ -136,7 +138,7 @@ class Parser:
         if message.recipient:
             message.arguments.append(text)
             return []
-        return self._show(message, message.tags.feed(text))
+        return self._show(message, text if self.keeps_tags and self.in_final else message.tags.feed(text))
 
     def _show(self, message: OpenMessage, text: str) -> list[Event]:
         if not text:

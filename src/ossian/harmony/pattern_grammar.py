@@ -21,6 +21,18 @@ CLASSES = {
     kinds.CATEGORY_NOT_WORD: "^a-zA-Z0-9_",
     kinds.CATEGORY_NOT_SPACE: "^ ",
 }
+FORMATS = {
+    "date": r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$",
+    "time": r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+    "uuid": r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    "ipv4": r"^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])$",
+    "ipv6": r"^[0-9a-f]{1,4}(:[0-9a-f]{1,4}){7}$",
+    "hostname": r"^[a-z0-9]{1,20}(-[a-z0-9]{1,20}){0,2}(\.[a-z0-9]{1,20}){0,2}\.[a-z]{2,8}$",
+    "duration": r"^P(([1-9]\d?D)?T(\d{1,2}H(\d{1,2}M(\d{1,2}S)?)?|\d{1,2}M(\d{1,2}S)?|\d{1,2}S)|[1-9]\d?D)$",
+    "email": r"^[a-z0-9._+]{1,40}@[a-z0-9]{1,30}(\.[a-z0-9]{1,20}){0,2}\.[a-z]{2,8}$",
+}
+FORMATS["date-time"] = FORMATS["date"][:-1] + "T" + FORMATS["time"][1:]
+"""Of the formats of JSON schemas those that can be said; others, such as `uri`, are remarks for the model."""
 BEGINNINGS = (kinds.AT_BEGINNING, kinds.AT_BEGINNING_STRING)
 ENDS = (kinds.AT_END, kinds.AT_END_STRING)
 NEVER_PLAIN = r'"\\\x7F\x00-\x1F'  # what JSON writes with a backslash; a class never matches it here

@@ -5,24 +5,27 @@ are short. It never allows more: a keyword that cannot be kept is refused, or, f
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ossian.errors import SchemaNotSupported
-from ossian.harmony.gbnf import SPACE, either, optional, quote, repeat, separated, sequence
+from ossian.harmony.gbnf import SPACE, either, quote, repeat, separated, sequence, write_members
+from ossian.harmony.gbnf_reading import find_ending, read_rules
 from ossian.harmony.number_grammar import write_integer, write_number
-from ossian.harmony.pattern_grammar import string_matching
-from ossian.harmony.schema_reading import KEPT, REMARKS, TYPES, Schema, differ, guess_types, is_of_type, list_types
+from ossian.harmony.pattern_grammar import FORMATS, string_matching
+from ossian.harmony.schema_reading import (
+    KEPT,
+    REMARKS,
+    TYPES,
+    Schema,
+    differ,
+    find_bound,
+    guess_types,
+    is_of_type,
+    list_types,
+)
 from ossian.harmony.typescript import DEFINITIONS, find_definition
 
-FORMATS = {
-    "date": r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$",
-    "time": r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
-    "uuid": r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
-    "ipv4": r"^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])$",
-    "email": r"^[a-z0-9._+]{1,40}@[a-z0-9]{1,30}(\.[a-z0-9]{1,20}){0,2}\.[a-z]{2,8}$",
-}
-FORMATS["date-time"] = FORMATS["date"][:-1] + "T" + FORMATS["time"][1:]
 ANYTHING = "value"
 SHORT_BODY = 60
 MOST_NESTED = 100
@@ -46,7 +49,10 @@ class SchemaRules:
         """Add the rules of one schema; return the name of the rule for its value."""
         self.rules[name] = ""  # keeps the place: the rule comes before those it needs
         try:
-            self.rules[name] = Writer(self, name, schema).write(schema, "#")
+            writer = Writer(self, name, schema)
+            self.rules[name] = writer.write(schema, "#")
+            if writer.holds_itself:
+                self._check_end(name)
         except (SchemaNotSupported, TypeError, ValueError, AttributeError, OverflowError) as error:
             if self.strict:
                 raise (
@@ -54,6 +60,11 @@ class SchemaRules:
                 ) from error
             self.rules[name] = "object"
         return name
+
+    def _check_end(self, name: str) -> None:
+        grammar = "\n".join(f"{each} ::= {body}" for each, body in self.rules.items())
+        if name not in find_ending(read_rules(grammar)):
+            raise SchemaNotSupported('the keyword "$ref" cannot be kept: what must be there never ends')
 
 
 class Writer:
@@ -63,6 +74,7 @@ class Writer:
         self._into = into
         self._name = name
         self._root: Schema = root if isinstance(root, Mapping) else {}
+        self.holds_itself = False
         self._references: dict[str, str] = {}
         self._unopened: tuple[str, ...] = ()  # references followed since the last bracket: none may come again
         self._depth = 0
@@ -135,7 +147,13 @@ class Writer:
             before, self._unopened = self._unopened, (*self._unopened, reference)
             self._into.rules[name] = self.write(target, reference)
             self._unopened = before
+        self.holds_itself = self.holds_itself or not self._into.rules[self._references[reference]]
         return self._references[reference]
+
+    def _look_up(self, schema: Any) -> Any:
+        """What a bare reference means; any other schema as it is."""
+        is_reference = isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str)
+        return find_definition(self._root, schema["$ref"]) if is_reference else schema
 
     def _exists(self, reference: str) -> bool:
         *path, last = reference.removeprefix("#/").split("/")
@@ -157,7 +175,7 @@ class Writer:
         beside = {key: value for key, value in schema.items() if key != keyword and key not in DEFINITIONS}
         if keyword == "allOf":
             return self.write(self._merge([beside, *choices], at), at)
-        if keyword == "oneOf" and not differ(choices):
+        if keyword == "oneOf" and not differ([self._look_up(choice) for choice in choices]):
             self._refuse("oneOf", at, "its choices may be satisfied at once; write anyOf")
         places = (f"{at}/{keyword}/{index}" for index in range(len(choices)))
         if beside.keys() - REMARKS:
@@ -210,7 +228,7 @@ class Writer:
                 case _:
                     return kind
         except ValueError as error:
-            self._refuse(next((key for key in schema if key in KEPT[kind]), kind), at, str(error))
+            self._refuse(find_bound(kind, schema), at, str(error))
             return kind if kind != "integer" else "whole"
 
     def _write_object(self, schema: Schema, at: str) -> str:
@@ -275,23 +293,3 @@ class Writer:
         if least is not None or most is not None:
             self._refuse("minLength" if least is not None else "maxLength", at, "beside pattern or format")
         return string_matching(pattern)
-
-
-def write_members(members: Sequence[tuple[str, bool]]) -> str:
-    """The members of an object in their order, the optional ones there or not, commas only between."""
-    if not members:
-        return ""
-    (member, needed), *rest = members
-    after = "".join(f" {each}" if must else f" {optional(each)}" for each, must in with_comma(rest))
-    if needed or not rest:
-        return (member if needed else optional(member)) + after
-    return (
-        either(member + after, write_members(rest))
-        if any(must for _, must in rest)
-        else f"({member}{after} | {write_members(rest)})?"
-    )
-
-
-def with_comma(members: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
-    for member, needed in members:
-        yield sequence('","', SPACE, member), needed

@@ -14,7 +14,7 @@ def words(text: str) -> frozenset[str]:
 TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 REMARKS = words(
     "$schema $id $anchor $comment $vocabulary $defs definitions title description default examples example deprecated "
-    "readOnly writeOnly contentMediaType contentEncoding strict name nullable id"
+    "readOnly writeOnly contentMediaType contentEncoding strict name nullable id discriminator"
 )
 KEPT = {
     "object": words("properties required additionalProperties"),
@@ -71,3 +71,9 @@ def fixed_properties(choices: Sequence[Schema]) -> Iterator[list[str]]:
             if len(values) == 1 and name in (choice.get("required") or ()):
                 found.append(json.dumps(values[0]))
         yield found
+
+
+def find_bound(kind: str, schema: Schema) -> str:
+    """The keyword to blame where a type cannot be kept: a bound, if there is one."""
+    kept = [key for key in schema if key in KEPT[kind]]
+    return next((key for key in kept if key.startswith(("min", "max", "exclusive"))), next(iter(kept), kind))

@@ -23,6 +23,8 @@ HEAD = struct.Struct("<8sIIQ")  # magic, version, checksum, bytes that follow
 MOST_WAITING_BYTES = 64 * 1024**2  # blocks that wait to be written; more are left out: they can be read again
 
 Halves = NDArray[np.uint16]
+Tokens = NDArray[np.int32]
+TOKEN_BYTES = 4
 
 
 class BlockFiles:
@@ -36,27 +38,29 @@ class BlockFiles:
         self._writer = threading.Thread(target=self._write_all, daemon=True)
         self._writer.start()
 
-    def load(self, name: bytes, keys: Halves, values: Halves) -> bool:
-        """Fill in a block; False when it is not there, or is damaged (then its file goes)."""
+    def load(self, name: bytes, keys: Halves, values: Halves) -> Tokens | None:
+        """Fill in a block and tell the tokens kept with it; None when it is not there, or is damaged: its file goes."""
         path = self._path(name)
         try:
             data = path.read_bytes()
             os.utime(path)
         except OSError:
-            return False
+            return None
         body = memoryview(data)[HEAD.size :]
-        if not is_whole(data, body) or len(body) != keys.nbytes + values.nbytes:
+        numbers = keys.nbytes + values.nbytes
+        if not is_whole(data, body) or not 0 <= len(body) - numbers < TOKEN_BYTES * keys.shape[-1]:
             path.unlink(missing_ok=True)
-            return False
+            return None
         keys.reshape(-1)[:] = np.frombuffer(body[: keys.nbytes], np.uint16)
-        values.reshape(-1)[:] = np.frombuffer(body[keys.nbytes :], np.uint16)
-        return True
+        values.reshape(-1)[:] = np.frombuffer(body[keys.nbytes : numbers], np.uint16)
+        return np.frombuffer(body[numbers:], np.int32)
 
-    def save(self, name: bytes, keys: Halves, values: Halves) -> None:
+    def save(self, name: bytes, keys: Halves, values: Halves, tokens: Tokens | None = None) -> None:
         """Have a block written soon; left out where the disk does not keep up."""
         waiting = self._waiting.qsize() * (keys.nbytes + values.nbytes)  # all blocks of a model are as large
-        if waiting < MOST_WAITING_BYTES and not self._path(name).exists():
-            self._waiting.put((name, keys.tobytes() + values.tobytes()))
+        if waiting < MOST_WAITING_BYTES and (tokens is not None or not self._path(name).exists()):
+            kept = b"" if tokens is None else tokens.tobytes()
+            self._waiting.put((name, keys.tobytes() + values.tobytes() + kept))
 
     def close(self) -> None:
         """Write what waits, and end."""

@@ -2,7 +2,8 @@
 
 A full block's name is a hash over the model and every token up to its end, so whoever sends the same beginning finds
 it, in this process or, through `BlockFiles`, in one that starts next week. A block is first in memory; the least
-recently used leave.
+recently used leave. What of a prompt stands behind its last full block is kept as well, in a copy: such a tail is known
+by what stands before it, and found again as far as its tokens agree.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ BLOCK_TOKENS = 64
 
 Name = bytes
 Halves = NDArray[np.uint16]
+Tokens = NDArray[np.int32]
 
 
 class CacheFull(Exception):
@@ -33,11 +35,13 @@ class CacheFull(Exception):
 class Shelf(Protocol):
     """Where blocks are kept that memory has no room for."""
 
-    def load(self, name: Name, keys: Halves, values: Halves) -> bool:
-        """Fill in a block; False when it is not there, or is damaged."""
+    def load(self, name: Name, keys: Halves, values: Halves) -> Tokens | None:
+        """Fill in a block and tell the tokens kept with it; None when it is not there, or is damaged."""
         ...
 
-    def save(self, name: Name, keys: Halves, values: Halves) -> None: ...
+    def save(self, name: Name, keys: Halves, values: Halves, tokens: Tokens | None = None) -> None:
+        """Keep a block. With tokens it is a tail, and takes the place of an earlier one."""
+        ...
 
     def close(self) -> None:
         """Write what waits."""
@@ -47,10 +51,10 @@ class Shelf(Protocol):
 class NoShelf:
     """Memory only."""
 
-    def load(self, name: Name, keys: Halves, values: Halves) -> bool:
-        return False
+    def load(self, name: Name, keys: Halves, values: Halves) -> Tokens | None:
+        return None
 
-    def save(self, name: Name, keys: Halves, values: Halves) -> None:
+    def save(self, name: Name, keys: Halves, values: Halves, tokens: Tokens | None = None) -> None:
         return None
 
     def close(self) -> None:
@@ -86,6 +90,21 @@ def name_block(before: Name, tokens: Sequence[int]) -> Name:
     return hashlib.blake2b(before + np.asarray(tokens, "<i4").tobytes(), digest_size=16).digest()
 
 
+def name_tail(before: Name) -> Name:
+    """The name of what stands behind a block and fills none."""
+    return hashlib.blake2b(before, digest_size=16, person=b"tail").digest()
+
+
+def count_same(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two texts begin with alike."""
+    same = 0
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
+        same += 1
+    return same
+
+
 class PrefixCache:
     """Blocks of keys and values, lent to conversations. Not safe for more than one thread."""
 
@@ -100,6 +119,7 @@ class PrefixCache:
         self._holders = [0] * blocks
         self._names: list[Name] = [b""] * blocks
         self._known: OrderedDict[Name, int] = OrderedDict()  # the least recently used first
+        self._tails: dict[Name, Tokens] = {}
 
     def close(self) -> None:
         self._shelf.close()
@@ -121,11 +141,45 @@ class PrefixCache:
                 lease.blocks.append(block)
                 lease.tokens += piece
                 lease.chain = name
+            self._start_with_tail(lease, tokens[len(lease.tokens) : -1])
         except CacheFull:
             self.release(lease)
             raise
         lease.known = len(lease.tokens)
         return lease
+
+    def _start_with_tail(self, lease: Lease, rest: Sequence[int]) -> None:
+        """Copy what is known of the tokens that come next, as far as they are those of the tail."""
+        if not rest or (tail := self._find(name_tail(lease.chain))) is None:
+            return
+        name = self._names[tail]
+        if same := count_same(rest, self._tails[name].tolist()):
+            self._holders[tail] += 1  # or its own place could be the one that is taken
+            try:
+                block = self._take()
+            finally:
+                self._holders[tail] -= 1
+            self.numbers.keys[block], self.numbers.values[block] = self.numbers.keys[tail], self.numbers.values[tail]
+            self._holders[block] = 1
+            lease.blocks.append(block)
+            lease.tokens += rest[:same]
+
+    def keep_tail(self, lease: Lease) -> None:
+        """Keep a copy of what stands behind the last full block, where there is room for it."""
+        place = len(lease.tokens) // BLOCK_TOKENS * BLOCK_TOKENS
+        name, tail = name_tail(lease.chain), np.asarray(lease.tokens[place:], np.int32)
+        if len(tail) == 0:
+            return
+        block = self._known.pop(name, None)
+        if block is None:
+            try:
+                block = self._take()
+            except CacheFull:
+                return
+        own = lease.blocks[place // BLOCK_TOKENS]
+        self.numbers.keys[block], self.numbers.values[block] = self.numbers.keys[own], self.numbers.values[own]
+        self._known[name], self._names[block], self._tails[name] = block, name, tail
+        self._shelf.save(name, self.numbers.keys[block], self.numbers.values[block], tail)
 
     def make_room(self, lease: Lease, count: int) -> None:
         """Blocks for so many more tokens. Raises CacheFull, and then nothing has changed but that blocks are kept."""
@@ -166,9 +220,11 @@ class PrefixCache:
             self._known.move_to_end(name)
             return self._known[name]
         block = self._take()
-        if not self._shelf.load(name, self.numbers.keys[block], self.numbers.values[block]):
+        tokens = self._shelf.load(name, self.numbers.keys[block], self.numbers.values[block])
+        if tokens is None:
             self._free.append(block)
             return None
+        self._tails |= {name: tokens} if len(tokens) else {}
         self._known[name], self._names[block] = block, name
         return block
 
@@ -179,6 +235,7 @@ class PrefixCache:
         for name, block in self._known.items():
             if self._holders[block] == 0:
                 del self._known[name]
+                self._tails.pop(name, None)
                 self._names[block] = b""
                 return block
         raise CacheFull

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ossian.native.tokenizer import Vocabulary
 
-TAG = re.compile(r"<\|\w+\|>")
-ANY_TEXT = re.compile(r"\(!<\|\w+\|>\)\*")
+# What stands in quotes or in a class of letters is text, whatever it looks like.
+MARK = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|(?P<any>\(!<\|\w+\|>\)\*)|(?P<tag><\|\w+\|>)')
 
 
 class BadGrammar(ValueError):
@@ -52,12 +52,17 @@ class Grammars:
         regular expression.
         """
         bodies = {"any-text": r"/(.|\n)*/"}
-        grammar = ANY_TEXT.sub("any-text", grammar)
-        for number, tag in enumerate(dict.fromkeys(TAG.findall(grammar))):
-            if tag not in self._vocabulary.special:
-                raise BadGrammar(f"failed to parse grammar: the vocabulary has no {tag}")
-            bodies[f"tag-{number}"] = f"<[{self._vocabulary.special[tag]}]>"
-            grammar = grammar.replace(tag, f"tag-{number}")
+
+        def name_mark(found: re.Match[str]) -> str:
+            if tag := found["tag"]:
+                if tag not in self._vocabulary.special:
+                    raise BadGrammar(f"failed to parse grammar: the vocabulary has no {tag}")
+                name = f"tag-{self._vocabulary.special[tag]}"
+                bodies[name] = f"<[{self._vocabulary.special[tag]}]>"
+                return name
+            return "any-text" if found["any"] else found[0]
+
+        grammar = MARK.sub(name_mark, grammar)
         grammar += "\n" + "".join(f'{name} ::= "@{name}@" | {name}\n' for name in bodies)
         lark = gbnf_to_lark(grammar)
         for name, body in bodies.items():

@@ -185,6 +185,8 @@ class Scheduler:
         """The next token of one answer, or its end."""
         if not job.written:
             job.first = time.monotonic()
+            if job.lease:
+                self._cache.keep_tail(job.lease)
             job.tell(Progress(len(job.prompt), job.lease.known if job.lease else 0))
         if job.written >= job.most:
             return self._end(job, self._sum_up(job, limit=True))

@@ -11,8 +11,6 @@ NDCG_DEPTH = 10
 RESAMPLES = 2_000
 INTERVAL = (2.5, 97.5)  # percentiles: 95 % of resamples lie between
 
-MEASURES = (*(f"pass@{depth}" for depth in DEPTHS), f"nDCG@{NDCG_DEPTH}", "MRR")
-
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -26,16 +24,19 @@ class Figure:
         return f"{self.mean:5.1f} [{self.low:.1f}, {self.high:.1f}]"
 
 
-def measure(found: Sequence[Sequence[str]], right: Sequence[Collection[str]]) -> dict[str, Figure]:
+def measure(
+    found: Sequence[Sequence[str]], right: Sequence[Collection[str]], depths: Sequence[int] = DEPTHS
+) -> dict[str, Figure]:
     """The figures of one way of searching: what it found for each question, best first, and what was right."""
-    rows = numpy.array([score(*pair) for pair in zip(found, right, strict=True)])
-    return {name: figure(rows[:, place]) for place, name in enumerate(MEASURES)}
+    rows = numpy.array([score(*pair, depths) for pair in zip(found, right, strict=True)])
+    names = (*(f"pass@{depth}" for depth in depths), f"nDCG@{NDCG_DEPTH}", "MRR")
+    return {name: figure(rows[:, place]) for place, name in enumerate(names)}
 
 
-def score(found: Sequence[str], right: Collection[str]) -> list[float]:
-    """One question's measures, in the order of MEASURES. pass@k is the share of what is right among the first k."""
+def score(found: Sequence[str], right: Collection[str], depths: Sequence[int] = DEPTHS) -> list[float]:
+    """One question's measures: pass@k, the share of what is right among the first k; then nDCG and MRR."""
     hits = [name in right for name in found]
-    passes = [sum(hits[:depth]) / len(right) for depth in DEPTHS]
+    passes = [sum(hits[:depth]) / len(right) for depth in depths]
     gains = [1 / numpy.log2(place + 2) for place in range(NDCG_DEPTH)]
     gained = sum(gain for gain, hit in zip(gains, hits, strict=False) if hit)
     first = next((1 / place for place, hit in enumerate(hits, start=1) if hit), 0.0)
@@ -52,6 +53,7 @@ def figure(values: NDArray[numpy.float64]) -> Figure:
 
 def write_table(rows: Mapping[str, Mapping[str, Figure]]) -> str:
     """Ways of searching one under the other, as Markdown."""
-    lines = [f"| | {' | '.join(MEASURES)} |", "|---" * (len(MEASURES) + 1) + "|"]
-    lines += [f"| {name} | {' | '.join(str(row[measure]) for measure in MEASURES)} |" for name, row in rows.items()]
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    lines += [f"| {way} | {' | '.join(str(row[name]) for name in names)} |" for way, row in rows.items()]
     return "\n".join(lines)

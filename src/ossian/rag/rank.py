@@ -34,6 +34,7 @@ class Candidate:
     words: float = 0.0
     meaning: float | None = None
     defines: float = 0.0
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +122,5 @@ def join_neighbours(ranked: Sequence[Ranked], count: int) -> list[list[Ranked]]:
 
 def touches(stretch: Sequence[Ranked], candidate: Candidate) -> bool:
     first, last = stretch[0].candidate, stretch[-1].candidate
-    return first.document == candidate.document and first.position - 1 <= candidate.position <= last.position + 1
+    same = (first.document, first.page) == (candidate.document, candidate.page)  # a citation names one page
+    return same and first.position - 1 <= candidate.position <= last.position + 1

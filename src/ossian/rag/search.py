@@ -35,6 +35,7 @@ QUESTION_SECONDS = 20.0  # for the vector of the question: the embedder may have
 MOST_DEFINITIONS = 20  # places; a name that is defined more often is no name to go by
 
 Meaning = Literal["all", "some", "none"]
+By = Literal["both", "words", "meaning"]
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
 
 
@@ -109,14 +110,18 @@ class Search:
         self.late_seconds = late_seconds
         self._calibrations: dict[tuple[str, ...], Calibration] = {}
 
-    async def find(self, collections: Sequence[str], question: str, count: int = 10) -> Findings:
-        """The passages that fit a question best. Raises CollectionNotFound, LibraryFailed."""
-        gathered = await self._gather(collections, question)
-        await self._embed_late(gathered)
+    async def find(self, collections: Sequence[str], question: str, count: int = 10, by: By = "both") -> Findings:
+        """The passages that fit a question best. Raises CollectionNotFound, LibraryFailed.
+
+        by: words or meaning alone, to compare them; by meaning alone whatever is found is said to fit
+        """
+        gathered = await self._gather(collections, question, by)
+        if by == "both":
+            await self._embed_late(gathered)
         found = await asyncio.to_thread(self._rank, gathered)
         stretches = join_neighbours(found.ranked, count)
         passages = tuple(write_passage(stretch, found.placed) for stretch in stretches)
-        calibration = self._calibrations.get(tuple(collections))
+        calibration = None if by == "meaning" else self._calibrations.get(tuple(collections))
         fits = bool(passages) and (calibration is None or calibration.fits(await self._closeness(gathered)))
         return Findings(passages, found.meaning, fits)
 
@@ -125,6 +130,19 @@ class Search:
         gathered = await self._gather(collections, question)
         await self._embed_late(gathered)
         return await asyncio.to_thread(self._rank, gathered)
+
+    def use(self, embedder: Embedder | None) -> None:
+        """Search with this embedder from now on; what another one taught counts no more."""
+        if (embedder and embedder.name) != (self.embedder and self.embedder.name):
+            self._calibrations.clear()
+        self.embedder = embedder
+
+    def unlearn(self, collection: str) -> None:
+        """Forget what is usual where this collection is searched: it has changed."""
+        self._calibrations = {names: known for names, known in self._calibrations.items() if collection not in names}
+
+    def is_calibrated(self, collections: Sequence[str]) -> bool:
+        return tuple(collections) in self._calibrations
 
     async def calibrate(self, collections: Sequence[str]) -> Calibration:
         """Learn how near everyday questions come, so that `find` can tell what fits: again when much has changed.
@@ -135,11 +153,11 @@ class Search:
         self._calibrations[tuple(collections)] = calibration = calibrate(everyday)
         return calibration
 
-    async def _gather(self, collections: Sequence[str], question: str) -> Gathered:
-        hits = await asyncio.to_thread(self._by_words, collections, question)
-        vector = await self._vector_of(question)
+    async def _gather(self, collections: Sequence[str], question: str, by: By = "both") -> Gathered:
+        hits = {} if by == "meaning" else await asyncio.to_thread(self._by_words, collections, question)
+        vector = None if by == "words" else await self._vector_of(question)
         cosines = await asyncio.to_thread(self._near, collections, vector, list(hits))
-        return Gathered(collections, question, vector, hits, cosines)
+        return Gathered(collections, question if by != "meaning" else "", vector, hits, cosines)
 
     def _by_words(self, collections: Sequence[str], question: str) -> dict[int, Hit]:
         """The best place of each chunk that holds words of the question, the best first."""
@@ -227,7 +245,8 @@ def make_candidate(chunk: int, place: int, placed: Placed, gathered: Gathered, d
     hit = gathered.hits.get(chunk)
     document = (placed.collection, placed.path)
     meaning = gathered.cosines.get(chunk)
-    return Candidate(chunk, place, document, placed.position, hit.score if hit else 0.0, meaning, defines)
+    score = hit.score if hit else 0.0
+    return Candidate(chunk, place, document, placed.position, score, meaning, defines, placed.page)
 
 
 def tell_meaning(candidates: Sequence[Candidate]) -> Meaning:

@@ -4,8 +4,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from ossian.rag.meanings import Meanings, Whose
+from ossian.rag.rows import NOBODY, read_file, read_vector, words_of, writable, write_vector
 from ossian.rag.sqlite_file import SqliteFile, create_words, words_table
-from ossian.rag.sqlite_meaning import Meanings, Whose
+from ossian.rag.sqlite_meaning import SqliteSource
 from ossian.rag.sqlite_rows import (
     TRIM_CHANGES,
     WordChanges,
@@ -15,11 +17,6 @@ from ossian.rag.sqlite_rows import (
     find_number,
     find_or_make,
     put_file,
-    read_file,
-    read_vector,
-    words_of,
-    writable,
-    write_vector,
 )
 from ossian.rag.sqlite_words import cover, find_words
 from ossian.rag.store import Collection, Hit, KeptFile, Placed, Reading, Vector, digest_of
@@ -103,7 +100,7 @@ class SqliteShelf:
         """Every file, by its path. Without an embedder no meaning is pending."""
         with self._file.reading() as file:
             number = find_collection(file, collection)
-            wanted = find_number(file, "embedders", embedder) if embedder else None
+            wanted = (find_number(file, "embedders", embedder) or NOBODY) if embedder else None
             rows = file.execute(FILES, {"collection": number, "embedder": wanted})
             return tuple(read_file(row) for row in rows)
 
@@ -128,7 +125,8 @@ class SqliteShelf:
             wanted = find_number(file, "embedders", embedder)
             if wanted is None:
                 return {}
-            return self._meanings.find(file, Whose(number, wanted), question, count, also)
+            whose = Whose(number, wanted)
+            return self._meanings.find(SqliteSource(file, whose), whose, question, count, also)
 
     def find_definitions(self, collection: str, names: Sequence[str]) -> dict[str, list[Hit]]:
         """Where each of these names (in small letters) is defined."""

@@ -146,6 +146,14 @@ class Shelf(Protocol):
         """The vectors that are kept, by their texts."""
         ...
 
+    def sweep(self, unused_seconds: float) -> int:
+        """Erase the vectors of texts that no file has held for so long; tell how many."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file or the database; nobody may be using it."""
+        ...
+
 
 def digest_of(text: str) -> bytes:
     """What a chunk's text is known by."""

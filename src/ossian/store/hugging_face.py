@@ -54,7 +54,11 @@ class Published:
     digest: str
 
 
-KNOWN = {"gpt-oss:20b": HubFile("ggml-org/gpt-oss-20b-GGUF", "gpt-oss-20b-mxfp4.gguf")}
+MINILM = "all-minilm"
+KNOWN = {
+    "gpt-oss:20b": HubFile("ggml-org/gpt-oss-20b-GGUF", "gpt-oss-20b-mxfp4.gguf"),
+    MINILM: HubFile("second-state/All-MiniLM-L6-v2-Embedding-GGUF", "all-MiniLM-L6-v2-Q8_0.gguf"),
+}
 
 
 def name_of(hub_file: HubFile) -> str:

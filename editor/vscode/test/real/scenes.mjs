@@ -1,7 +1,7 @@
 // What is tried in the real editor, one after the other. A model that recites gives exact words; the demo model gives real ones.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ask, pick, proved, send, shoot, shown, sleep, unfold } from "../../../../tests/vscode/window.mjs";
+import { ask, pick, proved, send, shoot, shown, sleep, unfold } from "./window.mjs";
 
 const CODE = "def total(prices):\n    return sum(prices)\n\n\ndef mean(prices):\n";
 const NOTES = "# Notes\n\nThe shop opens at nine.\n";

@@ -1,0 +1,289 @@
+"""A person's documents as the rest of the house sees them: put in, listed, searched, given to a model, cited.
+
+Words are searchable at once; meaning is filled in behind them, resumable, and never beside a running answer.
+"""
+
+import asyncio
+import logging
+import re
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing, closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ossian.chat import ChatRequest, Done, Events, Source, Sources, Text
+from ossian.errors import BadRequest, CollectionNotFound, OssianError
+from ossian.rag.cite import Citer, write_silence
+from ossian.rag.context import CONTEXT_SHARE, Context, Prepared, estimate_tokens
+from ossian.rag.given import Given, GivenMemory
+from ossian.rag.ingest import Ingested, Step, Steps, ingest
+from ossian.rag.reader import Reader
+from ossian.rag.roots import Roots
+from ossian.rag.search import By, Embedder, Findings, Search
+from ossian.rag.store import Collection, KeptFile, Shelf
+from ossian.rag.tools import Tools
+
+FILL_BATCH = 16
+QUIET_POLL_SECONDS = 0.5
+FAILED_PAUSE_SECONDS = 30.0
+COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+log = logging.getLogger(__name__)
+
+
+def check_collection_name(name: str) -> str:
+    """Raises BadRequest for what cannot stand behind a model's name and a plus."""
+    if not COLLECTION_NAME.fullmatch(name):
+        raise BadRequest(
+            f"'{name}' cannot name a collection.", "Use small letters, digits, '.', '_' and '-', 64 at most."
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A collection, counted. `pending` of its chunks have no meaning yet; `skipped` of its files could not be read.
+
+    roots   the paths that were put in
+    """
+
+    collection: Collection
+    pending: int
+    skipped: int
+    roots: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Library:
+    """All collections of one server.
+
+    open_shelf    where they are kept: opened when it is needed first
+    roots         the paths that were put in, by collection
+    find_embedder who gives meaning now; None: nobody, and words alone are searched
+    close_embedder ends what gives meaning
+    is_busy       whether an answer is being written
+    tokens        how many the passages of one turn may take
+    """
+
+    open_shelf: Callable[[], Shelf]
+    roots: Roots
+    find_embedder: Callable[[], Embedder | None] = lambda: None
+    is_busy: Callable[[], bool] = lambda: False
+    close_embedder: Callable[[], Awaitable[None]] | None = None
+    memory: GivenMemory = field(default_factory=GivenMemory)
+    tokens: int = 1_600
+    reader: Reader = field(default_factory=Reader)
+    _opened: Search | None = None
+    _opening: threading.Lock = field(default_factory=threading.Lock)
+    _filling: asyncio.Task[None] | None = None
+    _filled: str = ""  # the embedder of which nothing is missing
+    _adding: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def shelf(self) -> Shelf:
+        return self._search.shelf
+
+    @property
+    def _search(self) -> Search:
+        """Searches the shelf, which is opened now if it is not yet. Raises LibraryFailed."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = Search(self.open_shelf())
+            return self._opened
+
+    async def close(self) -> None:
+        """Stop filling and reading; what was told is kept."""
+        if self._filling:
+            self._filling.cancel()
+            await asyncio.gather(self._filling, return_exceptions=True)
+        if self.close_embedder:
+            await self.close_embedder()
+        await asyncio.to_thread(self.reader.close)
+        if self._opened:
+            await asyncio.to_thread(self._opened.shelf.close)
+
+    # --- what is there ------------------------------------------------------------------------------------------
+
+    def names(self) -> tuple[str, ...]:
+        """All collections; none where the library cannot be read, since models are listed all the same."""
+        try:
+            return tuple(each.name for each in self.shelf.collections())
+        except OssianError as error:
+            log.warning("documents are not listed: %s", error)
+            return ()
+
+    def list(self) -> list[Listed]:
+        """Every collection, counted."""
+        return [self.count(each) for each in self.shelf.collections()]
+
+    def count(self, collection: Collection) -> Listed:
+        files = self.files(collection.name)
+        skipped = sum(file.state == "skipped" for file in files)
+        counted = replace(collection, files=len(files) - skipped)
+        roots = tuple(map(str, self.roots.of(collection.name)))
+        return Listed(counted, sum(file.pending for file in files), skipped, roots)
+
+    def find(self, name: str) -> Listed:
+        """Raises CollectionNotFound."""
+        found = next((each for each in self.shelf.collections() if each.name == name), None)
+        if found is None:
+            raise CollectionNotFound(name)
+        return self.count(found)
+
+    def files(self, name: str) -> tuple[KeptFile, ...]:
+        """Every file of a collection. Raises CollectionNotFound."""
+        embedder = self.find_embedder()
+        return self.shelf.files(name, embedder.name if embedder else "")
+
+    # --- putting in and taking out ------------------------------------------------------------------------------
+
+    async def add(self, name: str, paths: Sequence[Path]) -> AsyncGenerator[Step | Ingested, None]:
+        """Put files and folders in, step by step; closing this stops the work, and what was told stays."""
+        check_collection_name(name)
+        async with self._adding:
+            self.roots.add(name, paths)
+            steps = ingest(self.shelf, self.reader, name, paths)
+            async with aclosing(in_thread(steps)) as told:
+                async for step in told:
+                    yield step
+        self._search.unlearn(name)
+        self._filled = ""
+        self.fill()
+
+    def remove(self, name: str, paths: Iterable[str] | None = None) -> int:
+        """Take files out of a collection, or the collection away. Raises CollectionNotFound."""
+        gone = self.shelf.forget(name, paths)
+        self._search.unlearn(name)
+        self.roots.forget(name, paths)
+        return gone
+
+    def fill(self) -> None:
+        """Give meaning to what has none, in the background."""
+        if self._filling is None or self._filling.done():
+            self._filling = asyncio.get_running_loop().create_task(self._fill())
+
+    async def _fill(self) -> None:
+        while (embedder := self.find_embedder()) is not None:
+            try:
+                if self.is_busy():
+                    await asyncio.sleep(QUIET_POLL_SECONDS)
+                    continue
+                texts = await asyncio.to_thread(self.shelf.pending, embedder.name, FILL_BATCH)
+                if not texts:
+                    self._filled = embedder.name
+                    await self._learn()
+                    return
+                vectors = await embedder.embed(list(texts.values()))
+                kept = dict(zip(texts.values(), vectors, strict=True))
+                await asyncio.to_thread(self.shelf.keep_vectors, embedder.name, kept)
+            except OssianError as error:
+                log.warning("meaning was not filled in: %s", error)
+                await asyncio.sleep(FAILED_PAUSE_SECONDS)
+
+    async def _learn(self) -> None:
+        """Learn anew what is usual in each collection, now that all of it has its meaning."""
+        for name in self.names():
+            self._search.unlearn(name)
+            await self._search.calibrate([name])
+
+    # --- answering ----------------------------------------------------------------------------------------------
+
+    async def search(self, names: Sequence[str], question: str, count: int = 10, by: By = "both") -> Findings:
+        """The passages that fit a question best. Raises CollectionNotFound, LibraryFailed."""
+        search = await self._ready(names)
+        return await search.find(names, question, count, by)
+
+    async def prepare(self, request: ChatRequest) -> Prepared:
+        """A request with passages of its documents in it. Raises CollectionNotFound, LibraryFailed."""
+        search = await self._ready(request.documents)
+        return await Context(search, self.memory, self.tokens).prepare(request)
+
+    async def tools(self, names: Sequence[str], context: int | None = None, *, linked: bool = False) -> Tools:
+        """Tools on collections, for a model with so many tokens of context."""
+        room = min(self.tokens, context // CONTEXT_SHARE) if context else self.tokens
+        return Tools(await self._ready(names), self.shelf.files, names, room, linked)
+
+    async def remember(self, prepared: Prepared, sources: Sequence[Source]) -> None:
+        """Let later turns have what tools found in this one: all that was cited, and more where there is room."""
+        had = {source.number for source in prepared.sources}
+        new, room = [source for source in sources if source.number not in had], self.tokens
+        for source in new:
+            room -= estimate_tokens(source.text) * source.cited
+        kept: list[Source] = []
+        for source in new:
+            room -= 0 if source.cited else estimate_tokens(source.text)
+            kept += [replace(source, cited=False, changed=False)] if source.cited or room >= 0 else []
+        if kept and prepared.place:
+            given = Given((*prepared.given.passages, *kept))
+            await asyncio.to_thread(self.memory.remember, prepared.place, given)
+
+    async def _ready(self, names: Sequence[str]) -> Search:
+        """What searches now and knows what is usual in these collections. Missing meaning is filled in behind."""
+        search, embedder = await asyncio.to_thread(lambda: self._search), self.find_embedder()
+        search.use(embedder)
+        if not search.is_calibrated(names):
+            await search.calibrate(names)
+        if embedder and embedder.name != self._filled:
+            self.fill()
+        return search
+
+
+async def cite(events: Events, prepared: Prepared) -> Events:
+    """The same events: citations checked and linked, and before the end the passages that were given.
+
+    An answer in a format is left as it is, since a link would break it; its passages are told all the same.
+    """
+    citer, sources = Citer(prepared.sources), list(prepared.sources)
+    plain = prepared.request.format is None
+    opening = write_silence(prepared.request.documents) if prepared.silent and plain else ""
+    async with aclosing(events):
+        async for event in events:
+            match event:
+                case Text(text) if plain:
+                    text, opening = opening + citer.feed(text), ""
+                    if text or event.logprobs:
+                        yield replace(event, text=text)
+                case Sources(passages):  # found by tools on the way
+                    sources += passages
+                    citer.learn(passages)
+                    opening = ""
+                case Done():
+                    if rest := citer.finish():
+                        yield Text(rest)
+                    yield Sources(mark_cited(sources, citer.cited))
+                    yield event
+                case _:
+                    yield event
+
+
+def mark_cited(sources: Iterable[Source], cited: set[int]) -> tuple[Source, ...]:
+    return tuple(replace(source, cited=source.number in cited) for source in sources)
+
+
+async def in_thread(steps: Steps) -> AsyncGenerator[Step | Ingested, None]:
+    """What is told in a thread of its own. Closing this stops the work at its next step, and waits for that."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[Step | Ingested | BaseException | None] = asyncio.Queue()
+    left = threading.Event()
+
+    def work() -> None:
+        try:
+            with closing(steps):
+                for step in steps:
+                    loop.call_soon_threadsafe(told.put_nowait, step)
+                    if left.is_set():
+                        break
+            loop.call_soon_threadsafe(told.put_nowait, None)
+        except Exception as error:
+            loop.call_soon_threadsafe(told.put_nowait, error)
+
+    working = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        while (step := await told.get()) is not None:
+            if isinstance(step, BaseException):
+                raise step
+            yield step
+    finally:
+        left.set()
+        await working
