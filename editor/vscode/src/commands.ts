@@ -7,6 +7,7 @@ import { type OwnServer, type Places, findProgram, isOwn, sayMissing } from "./s
 
 const COLLECTION = /^[a-z0-9][a-z0-9._-]*$/;
 const KEY = "key";
+export const SCHEME = "ossian";
 
 /** What the commands work with. */
 export interface Tools {
@@ -156,9 +157,14 @@ async function pickCollection(collections: readonly Collection[]): Promise<strin
   });
 }
 
+/** A document that nobody is asked to save. Its address has the time, so that it is never one of an earlier request. */
 async function showLastRequest(client: Client): Promise<void> {
-  const content = client.last ? JSON.stringify(client.last, null, 2) : '"Nothing has been asked yet."';
-  await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ language: "json", content }));
+  const address = vscode.Uri.file("last request.json").with({ scheme: SCHEME, query: client.last?.at ?? "" });
+  await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(address));
+}
+
+export function writeLastRequest(client: Client): string {
+  return client.last ? JSON.stringify(client.last, null, 2) : '"Nothing has been asked yet."';
 }
 
 type Work = (progress: vscode.Progress<{ message?: string; increment?: number }>, signal: AbortSignal) => Promise<void>;

@@ -19,8 +19,13 @@ export interface Passage {
   readonly first_line: number;
   readonly last_line: number;
   readonly page: number | null;
-  readonly score: number;
   readonly text: string;
+}
+
+/** What a collection says to a question; not `fits`: these are the nearest passages, but far away. */
+interface Found {
+  readonly passages: readonly Passage[];
+  readonly fits: boolean;
 }
 
 /** One collection as /api/library lists it. */
@@ -67,13 +72,22 @@ export async function search(client: Client, wanted: Wanted, signal?: AbortSigna
   if (!names.length)
     return 'There are no collections yet. The command "Ossian: Add This Folder to a Collection" makes one.';
   const k = wanted.k ?? PASSAGES;
-  const ask = async (name: string): Promise<Passage[]> => {
+  const ask = async (name: string): Promise<Found> => {
     const path = `/api/library/${encodeURIComponent(name)}/search`;
-    return (await client.post(path, { query: wanted.query, k }, signal)).passages as Passage[];
+    return (await client.post(path, { query: wanted.query, k }, signal)) as unknown as Found;
   };
-  const found = (await Promise.all(names.map(ask))).flat().sort((one, other) => other.score - one.score);
+  const found = await Promise.all(names.map(ask));
   const pending = all.filter(({ name }) => names.includes(name)).reduce((sum, { pending }) => sum + pending, 0);
-  return write(found.slice(0, k), names, pending);
+  return write(choose(found).slice(0, k), names, pending);
+}
+
+/** The best of each collection, the second best of each, and so on: scores of two collections tell nothing of each
+ * other. Where a collection has something to say, those that have not are left out. */
+function choose(found: readonly Found[]): Passage[] {
+  const fitting = found.filter(({ fits }) => fits);
+  const lists = (fitting.length ? fitting : found).map(({ passages }) => passages);
+  const longest = Math.max(...lists.map((list) => list.length));
+  return Array.from({ length: longest }, (_, rank) => lists.flatMap((list) => list[rank] ?? [])).flat();
 }
 
 function write(passages: readonly Passage[], names: readonly string[], pending: number): string {

@@ -1,7 +1,7 @@
 /** Puts the parts together. What each does stands in its own file. */
 import * as vscode from "vscode";
 import { type Address, Client, Unreachable } from "./client";
-import { address, commandsOf, readKey, settings } from "./commands";
+import { SCHEME, address, commandsOf, readKey, settings, writeLastRequest } from "./commands";
 import { DocumentSearch } from "./documents";
 import { GhostText, type Wishes } from "./ghost";
 import { Provider } from "./provider";
@@ -42,6 +42,9 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.lm.registerLanguageModelChatProvider("ossian", provider),
     vscode.lm.registerTool("ossian_search", new DocumentSearch(client)),
     vscode.languages.registerInlineCompletionItemProvider(CODE, ghost),
+    vscode.workspace.registerTextDocumentContentProvider(SCHEME, {
+      provideTextDocumentContent: () => writeLastRequest(client),
+    }),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (!change.affectsConfiguration("ossian")) return;
       ghost.forget();

@@ -1,4 +1,4 @@
-// `npm test`: the packaged extension in a real VS Code, against `ossian serve --fake` and the demo model. Two minutes.
+// `npm test`: the packaged extension in a real VS Code, against `ossian serve --fake` and the demo model. Three minutes.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,8 +25,10 @@ const EXTENSION = join(import.meta.dirname, "..", "..");
 /** A new user with our extension: nothing is set but where the server is, because the usual port may be taken. */
 function furnish() {
   rmSync(HOME, { recursive: true, force: true });
-  for (const folder of [OUT, WORKSPACE, join(DATA, "User")]) mkdirSync(folder, { recursive: true });
+  for (const folder of [OUT, WORKSPACE, join(DATA, "User"), join(DATA, "Machine")])
+    mkdirSync(folder, { recursive: true });
   for (const [name, text] of Object.entries(FILES)) writeFileSync(join(WORKSPACE, name), text);
+  writeFileSync(join(DATA, "User", "settings.json"), JSON.stringify(SETTINGS));
   set({ "ossian.url": `http://127.0.0.1:${WIRE_PORT}` });
   writeFileSync(join(OUT, "script.json"), JSON.stringify(SCRIPT(WORKSPACE)));
   const { status } = spawnSync("npm", ["run", "--silent", "package"], {
@@ -37,8 +39,8 @@ function furnish() {
   installExtension(join(EXTENSION, "ossian.vsix"), CODE);
 }
 
-const set = (settings) =>
-  writeFileSync(join(DATA, "User", "settings.json"), JSON.stringify({ ...SETTINGS, ...settings }));
+/** What may be set for a machine only: a window in the browser is one of another machine. */
+const set = (settings) => writeFileSync(join(DATA, "Machine", "settings.json"), JSON.stringify(settings));
 
 /** The server that the extension started ends with the editor. */
 async function hasEnded(port) {

@@ -7,10 +7,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 
 export const VSC =
-  process.env.VSC ??
-  fail(
-    "VSC must name the folder with app/ (code-server) and pw/ (playwright-core)",
-  );
+  process.env.VSC ?? fail("VSC must name the folder with app/ (code-server) and pw/ (playwright-core)");
 export const WINDOW = { width: 1100, height: 720 };
 export const SETTINGS = {
   "workbench.startupEditor": "none",
@@ -22,15 +19,7 @@ export const SETTINGS = {
 const OSSIAN = process.env.OSSIAN ?? "ossian";
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 60_000);
-const CODE_SERVER = join(
-  VSC,
-  "app",
-  "node_modules",
-  "code-server",
-  "out",
-  "node",
-  "entry.js",
-);
+const CODE_SERVER = join(VSC, "app", "node_modules", "code-server", "out", "node", "entry.js");
 
 export function fail(words) {
   throw new Error(words);
@@ -47,19 +36,16 @@ export function listenIn(port, target, calls, own = {}) {
     const call = { method, path, headers, sent, heard: "", pieces: 0 };
     calls.push(call);
     if (own[path]) return outgoing.end((call.heard = own[path](sent)));
-    const forward = request(
-      { port: target.port, method, path, headers },
-      (answer) => {
-        call.status = answer.statusCode;
-        outgoing.writeHead(answer.statusCode, answer.headers);
-        answer.on("data", (piece) => {
-          call.heard += piece;
-          call.pieces += 1;
-          outgoing.write(piece);
-        });
-        answer.on("end", () => outgoing.end());
-      },
-    );
+    const forward = request({ port: target.port, method, path, headers }, (answer) => {
+      call.status = answer.statusCode;
+      outgoing.writeHead(answer.statusCode, answer.headers);
+      answer.on("data", (piece) => {
+        call.heard += piece;
+        call.pieces += 1;
+        outgoing.write(piece);
+      });
+      answer.on("end", () => outgoing.end());
+    });
     forward.on("error", () => outgoing.destroy());
     outgoing.on("close", () => {
       call.left = !outgoing.writableFinished;
@@ -102,37 +88,20 @@ export const startCode = (port, { data, extensions, workspace }) =>
     process.execPath,
     [
       ...[CODE_SERVER, "--bind-addr", `127.0.0.1:${port}`, "--auth", "none"],
-      ...[
-        "--disable-telemetry",
-        "--disable-update-check",
-        "--disable-workspace-trust",
-      ],
+      ...["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"],
       ...["--user-data-dir", data, "--extensions-dir", extensions, workspace],
     ],
     `http://127.0.0.1:${port}/healthz`,
   );
 
 export function installExtension(file, { data, extensions }) {
-  const args = [
-    "--user-data-dir",
-    data,
-    "--extensions-dir",
-    extensions,
-    "--install-extension",
-    file,
-  ];
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [CODE_SERVER, ...args],
-    { encoding: "utf8" },
-  );
+  const args = ["--user-data-dir", data, "--extensions-dir", extensions, "--install-extension", file];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CODE_SERVER, ...args], { encoding: "utf8" });
   if (status !== 0) fail(`${file} cannot be installed: ${stdout}${stderr}`);
 }
 
 export async function openBrowser(profile) {
-  const { chromium } = createRequire(join(VSC, "pw", "package.json"))(
-    "playwright-core",
-  );
+  const { chromium } = createRequire(join(VSC, "pw", "package.json"))("playwright-core");
   const args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
   const options = {
     executablePath: CHROMIUM,
@@ -149,15 +118,10 @@ export async function openBrowser(profile) {
 async function enableCopilot(page, url) {
   await page.goto(`${url}/healthz`);
   await page.evaluate(async () => {
-    const end = (asked) =>
-      new Promise((done, wrong) =>
-        Object.assign(asked, { onsuccess: done, onerror: wrong }),
-      );
+    const end = (asked) => new Promise((done, wrong) => Object.assign(asked, { onsuccess: done, onerror: wrong }));
     const opening = indexedDB.open("vscode-web-state-db-global");
     await end(opening);
-    const items = opening.result
-      .transaction("ItemTable", "readwrite")
-      .objectStore("ItemTable");
+    const items = opening.result.transaction("ItemTable", "readwrite").objectStore("ItemTable");
     await end(items.put("[]", "extensionsIdentifiers/disabled"));
     opening.result.close();
   });
@@ -171,9 +135,7 @@ export async function openWindow(page, port, workspace, file, model) {
   await sleep(8_000); // until VS Code has written its state for the first time
   await enableCopilot(page, url);
   await page.goto(`${url}/?folder=${workspace}`);
-  await page
-    .locator(`.model-picker-name[aria-label*=${model}]`)
-    .waitFor({ state: "attached" });
+  await page.locator(`.model-picker-name[aria-label*=${model}]`).waitFor({ state: "attached" });
   await page.getByRole("treeitem", { name: file }).dblclick();
   await page.keyboard.press("Control+b");
   const chat = await page.locator(".part.auxiliarybar").boundingBox();
@@ -185,10 +147,7 @@ export async function openWindow(page, port, workspace, file, model) {
 
 /** "The internal Ollama language model provider is being deprecated" lies over the chat. */
 async function dismissToast(page) {
-  const button = page
-    .locator(".notifications-toasts")
-    .getByRole("button", { name: "Don't Show Again" })
-    .first();
+  const button = page.locator(".notifications-toasts").getByRole("button", { name: "Don't Show Again" }).first();
   if (await button.isVisible()) await button.click();
 }
 
@@ -214,17 +173,9 @@ export async function send(page, question) {
 /** Ask, and return the lengths the answer was seen to have until it ended with `end`. */
 export async function ask(page, question, end) {
   await send(page, question);
-  const answer = page
-    .locator(".interactive-response")
-    .last()
-    .locator(".chat-markdown-part")
-    .last();
+  const answer = page.locator(".interactive-response").last().locator(".chat-markdown-part").last();
   const lengths = new Set();
-  for (
-    const start = Date.now();
-    Date.now() - start < PATIENCE_MS;
-    await sleep(100)
-  ) {
+  for (const start = Date.now(); Date.now() - start < PATIENCE_MS; await sleep(100)) {
     const text = await answer.textContent({ timeout: 200 }).catch(() => "");
     lengths.add(text.length);
     if (text.endsWith(end)) return lengths;
@@ -235,9 +186,7 @@ export async function ask(page, question, end) {
 /** Open every "Completed … steps" and "Finished with … steps" of the last answer; VS Code closes them as it ends. */
 export async function unfold(page) {
   const answer = page.locator(".interactive-response").last();
-  const closed = answer.locator(
-    "details:not([open]) > summary, .chat-thinking-box a[aria-expanded=false]:visible",
-  );
+  const closed = answer.locator("details:not([open]) > summary, .chat-thinking-box a[aria-expanded=false]:visible");
   await answer.getByText(/Completed \d+ steps?/).waitFor();
   for (let tries = 0; tries < 10; tries++) {
     await sleep(700);
@@ -247,12 +196,7 @@ export async function unfold(page) {
 }
 
 export const shown = (page, words) =>
-  page
-    .locator(".interactive-response")
-    .last()
-    .getByText(words)
-    .first()
-    .waitFor({ timeout: 5_000 });
+  page.locator(".interactive-response").last().getByText(words).first().waitFor({ timeout: 5_000 });
 
 /** A picture of the whole window, the chat at its end. */
 export async function shoot(page, path) {

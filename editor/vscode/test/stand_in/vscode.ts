@@ -92,7 +92,7 @@ export const workspace = {
     get: (name: string, otherwise: unknown) => person.set[name] ?? otherwise,
     update: (name: string, value: unknown) => Promise.resolve(void (person.set[name] = value)),
   }),
-  openTextDocument: ({ content }: { content: string }): Promise<unknown> => Promise.resolve(JSON.parse(content)),
+  openTextDocument: (address: Uri): Promise<unknown> => Promise.resolve(String(address)),
 };
 export const ConfigurationTarget = { Global: 1 };
 export const ProgressLocation = { Notification: 15 };
@@ -100,15 +100,16 @@ export const ProgressLocation = { Notification: 15 };
 export class Uri {
   private constructor(
     readonly path: string,
-    readonly fragment: string,
+    readonly parts: { scheme?: string; query?: string; fragment?: string } = {},
   ) {}
   static file(path: string): Uri {
-    return new Uri(path, "");
+    return new Uri(path);
   }
-  with({ fragment }: { fragment: string }): Uri {
-    return new Uri(this.path, fragment);
+  with(parts: Uri["parts"]): Uri {
+    return new Uri(this.path, parts);
   }
   toString(): string {
-    return `file://${encodeURI(this.path)}#${this.fragment}`;
+    const { scheme = "file", query = "", fragment = "" } = this.parts;
+    return `${scheme}://${encodeURI(this.path)}${query && "?"}${query}${fragment && "#"}${fragment}`;
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, beforeEach, test } from "node:test";
 import * as vscode from "vscode";
-import { commandsOf } from "../../src/commands";
+import { commandsOf, writeLastRequest } from "../../src/commands";
 import { Provider } from "../../src/provider";
 import { OwnServer } from "../../src/server";
 import { Tokens } from "../../src/tokens";
@@ -31,7 +31,7 @@ async function commands(t: TestContext, routes: Record<string, Answer> = {}) {
   const run = async (name: string, ...given: unknown[]): Promise<void> => {
     await (all[name] ?? assert.fail(name))(...(given as never[]));
   };
-  return { run, asked, url, kept };
+  return { run, asked, url, kept, client };
 }
 
 test("a server that answers is found", async (t) => {
@@ -127,18 +127,17 @@ test("a folder goes into a collection, a known one or a new one", async (t) => {
   ]);
 });
 
-test("the last request is shown as it was, and none as none", async (t) => {
-  const { run, url } = await commands(t, { "/api/pull": () => [{ status: "success" }] });
+test("the last request is shown as it was, each under an address of its own", async (t) => {
+  const { run, url, client } = await commands(t, { "/api/pull": () => [{ status: "success" }] });
   await run("lastRequest");
+  assert.deepEqual(person.told, ["ossian://last%20request.json"]);
+  assert.equal(writeLastRequest(client), '"Nothing has been asked yet."');
   person.answers = ["demo"];
   await run("pullModel");
   await run("lastRequest");
-  const [none, , shown] = person.told as Record<string, unknown>[];
-  assert.equal(none, "Nothing has been asked yet.");
-  assert.deepEqual(
-    [shown?.url, shown?.body, shown?.end],
-    [`${url}/api/pull`, { model: "demo" }, { status: "success" }],
-  );
+  const shown = JSON.parse(writeLastRequest(client)) as Record<string, unknown>;
+  assert.deepEqual([shown.url, shown.body, shown.end], [`${url}/api/pull`, { model: "demo" }, { status: "success" }]);
+  assert.equal(person.told.at(-1), `ossian://last%20request.json?${shown.at as string}`);
 });
 
 test("suggestions are turned off and on, a key is kept, the log is shown", async (t) => {

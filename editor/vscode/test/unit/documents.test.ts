@@ -4,43 +4,41 @@ import { DocumentSearch, search, writeLink } from "../../src/documents";
 import { Token, serve } from "../stand_in/server";
 
 const CITE = "Cite what you use by repeating its link as it stands, with the number as its text: [1](…).";
-const passage = (path: string, score: number, page: number | null = null): object => ({
+const passage = (path: string, page: number | null = null): object => ({
   collection: "books",
   path,
   first_line: 12,
   last_line: 14,
   page,
-  score,
   text: `words of ${path}\n`,
 });
 
-test("all collections are searched, the best passages come first, with links to their lines", async (t) => {
+test("the best of each collection comes first, with links to lines; what has nothing to say is left out", async (t) => {
+  let codeFits = true;
   const { client, asked } = await serve(t, {
     "/api/library": () => ({
       collections: [{ name: "books" }, { name: "code" }].map((c) => ({ ...c, files: 1, pending: 3 })),
     }),
-    "/api/library/books/search": () => ({ passages: [passage("/b/a b.txt", 0.2), passage("/b/c.pdf", 0.1, 7)] }),
-    "/api/library/code/search": () => ({ passages: [passage("/c/d.py", 0.9)] }),
+    "/api/library/books/search": () => ({ passages: [passage("/b/a b.txt"), passage("/b/c.pdf", 7)], fits: true }),
+    "/api/library/code/search": () => ({ passages: [passage("/c/d.py")], fits: codeFits }),
   });
-  assert.equal(
-    await search(client, { query: "how?", k: 2 }),
-    "[1] [/c/d.py:12-14](file:///c/d.py#L12)\nwords of /c/d.py\n\n" +
-      "[2] [/b/a b.txt:12-14](file:///b/a%20b.txt#L12)\nwords of /b/a b.txt\n\n" +
-      `6 pieces are still found by their words only, not by their meaning.\n\n${CITE}`,
-  );
-  assert.deepEqual(
-    asked.slice(1).map(({ body }) => body),
-    [
-      { query: "how?", k: 2 },
-      { query: "how?", k: 2 },
-    ],
-  );
+  const [one, other, third] = [
+    "[/b/a b.txt:12-14](file:///b/a%20b.txt#L12)\nwords of /b/a b.txt\n\n",
+    "[/c/d.py:12-14](file:///c/d.py#L12)\nwords of /c/d.py\n\n",
+    "[/b/c.pdf, page 7](file:///b/c.pdf#L12)\nwords of /b/c.pdf\n\n",
+  ];
+  const pending = "6 pieces are still found by their words only, not by their meaning.\n\n";
+  assert.equal(await search(client, { query: "how?", k: 2 }), `[1] ${one}[2] ${other}${pending}${CITE}`);
+  codeFits = false;
+  assert.equal(await search(client, { query: "how?", k: 2 }), `[1] ${one}[2] ${third}${pending}${CITE}`);
+  const bodies = asked.filter(({ path }) => path.endsWith("/search")).map(({ body }) => body);
+  assert.deepEqual(bodies, Array(4).fill({ query: "how?", k: 2 }));
 });
 
 test("one collection is searched where it is named, and a PDF is cited by its page", async (t) => {
   const { client } = await serve(t, {
     "/api/library": () => ({ collections: [{ name: "books", files: 1, pending: 0 }] }),
-    "/api/library/books/search": () => ({ passages: [passage("/b/c.pdf", 0.1, 7)] }),
+    "/api/library/books/search": () => ({ passages: [passage("/b/c.pdf", 7)], fits: false }),
   });
   const tool = new DocumentSearch(client);
   const input = { query: "how?", collection: "books" };
@@ -57,7 +55,7 @@ test("where there is nothing, it says what to do", async (t) => {
   let collections: object[] = [];
   const { client } = await serve(t, {
     "/api/library": () => ({ collections }),
-    "/api/library/books/search": () => ({ passages: [] }),
+    "/api/library/books/search": () => ({ passages: [], fits: false }),
   });
   const none = 'There are no collections yet. The command "Ossian: Add This Folder to a Collection" makes one.';
   assert.equal(await search(client, { query: "how?" }), none);
