@@ -17,7 +17,8 @@ ROW = (
     ("rag",),
     ("answer",),
     ("api",),
-    ("cli", "web"),
+    ("web",),
+    ("cli",),
     ("__main__",),
 )
 PLACE = {room: place for place, rooms in enumerate(ROW) for room in rooms}

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -51,8 +52,7 @@ def serve_command(
     pool, models = build_fake(settings, script, pause) if fake else build_pool(settings)
     documents = open_library(settings, pool, None if fake else partial(start_in_background, settings=settings))
     said = "Ossian is running at {}  (Ctrl+C ends it)"
-    from ossian.web.mount import mount  # half a second, which no other command should wait for
-
+    mount = import_module("ossian.web.mount").mount  # half a second, which no other command should wait for
     asyncio.run(
         serve(
             settings,
