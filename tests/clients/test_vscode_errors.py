@@ -55,7 +55,7 @@ def read_stream(text):
 @pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 def test_no_error_has_a_status_that_hides_it(serve, headers, path, stream):
-    for model, status, sentence in ((Dead, 503, SENTENCE), (Unread, 422, "a file"), (Faulty, 500, "internal error")):
+    for model, status, sentence in ((Dead, 503, SENTENCE), (Unread, 400, "a file"), (Faulty, 500, "internal error")):
         server = serve(model=model)
         body = {**BODIES[path], "stream": stream}
         assert server.post(path, body).status_code == status

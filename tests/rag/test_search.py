@@ -108,11 +108,20 @@ def test_the_place_that_defines_a_name_comes_before_those_that_use_it(shelf: She
 
 
 def test_neighbours_are_one_passage_without_the_lines_they_share(shelf: Shelf) -> None:
-    chunks = (Chunk("ferry one\nferry two\nboth", "", 1, 3), Chunk("both\nferry four", "", 3, 4, page=2))
+    chunks = (Chunk("ferry one\nferry two\nboth", "", 1, 3), Chunk("both\nferry four", "", 3, 4))
     shelf.keep("notes", [Reading("a.md", 1, 1, b"", "markdown", chunks), KITCHEN])
     (passage,) = find(shelf, "ferry").passages
     assert (passage.first_line, passage.last_line, passage.page) == (1, 4, None)
     assert passage.text == "ferry one\nferry two\nboth\nferry four"
+
+
+def test_neighbours_on_two_pages_stay_apart_so_that_each_names_its_own(shelf: Shelf) -> None:
+    chunks = (Chunk("ferry one", "", 1, 1, page=1), Chunk("ferry two", "", 2, 2, page=2))
+    shelf.keep("notes", [Reading("a.pdf", 1, 1, b"", "pdf", chunks)])
+    assert sorted((passage.page, passage.text) for passage in find(shelf, "ferry").passages) == [
+        (1, "ferry one"),
+        (2, "ferry two"),
+    ]
 
 
 def test_the_same_text_in_two_files_is_one_passage(shelf: Shelf) -> None:

@@ -100,6 +100,7 @@ async def serve(
 def configure(app: object) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
+        http="h11",  # httptools, which uvicorn takes where it finds it, answers unknown methods without asking us
         log_config=None,
         log_level="warning",
         access_log=False,
