@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+PICTURES = Path(__file__).parents[2] / "docs" / "images"
 DESK, PHONE = {"width": 1100, "height": 720}, {"width": 390, "height": 760}
 QUESTION = "When is the meeting in Oslo?"
 
