@@ -15,7 +15,9 @@ from ossian.native.instruction_sets import KernelsMissing, load_kernels
 from ossian.store.catalogue import DEMO
 
 LIKELY = math.log(1e-3)
-LARGEST_RMS, RATIO = 0.2, 1.3  # of log-probabilities; measured: 0.086 here, 0.102 in llama.cpp
+# Of log-probabilities, nine of ten; measured: 0.159 here, 0.181 in llama.cpp. Where two experts are all but equal a router
+# may choose the other one, in either engine: one such prompt of forty governs the mean of squares.
+LARGEST, RATIO = 0.2, 1.3
 ASKED, ANSWERED = "<|start|>user<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"
 
 
@@ -51,7 +53,7 @@ async def test_log_probabilities_are_as_near_to_the_truth_as_llama_cpps() -> Non
     off: tuple[list[float], list[float]] = ([], [])
     runners = [await Runner(RunnerSpec(DEMO, context=4096, native=native)).start() for native in (True, False)]
     try:
-        for text in odd_texts(10):
+        for text in odd_texts(40):
             prompt = await runners[0].tokenize(f"{ASKED}{text}{ANSWERED}{text}", special=True)
             truth = log_softmax(exact.logits(prompt)[-1])
             for runner, found in zip(runners, off, strict=True):
@@ -59,6 +61,8 @@ async def test_log_probabilities_are_as_near_to_the_truth_as_llama_cpps() -> Non
     finally:
         for runner in runners:
             await runner.close()
-    ours, theirs = (float(np.sqrt(np.mean(np.square(found)))) for found in off)
-    assert len(off[0]) > 60
-    assert ours < LARGEST_RMS and ours < RATIO * theirs
+    ours, theirs = (np.quantile(np.abs(found), 0.9) for found in off)
+    assert len(off[0]) > 240
+    assert ours < LARGEST and ours < RATIO * theirs
+    ours, theirs = (np.sqrt(np.mean(np.square(found))) for found in off)
+    assert ours < RATIO * theirs

@@ -40,7 +40,7 @@ def user(text: str) -> Message:
 def test_passages_stand_behind_the_question_and_are_told(context: Context) -> None:
     prepared = prepare(context, user("When does the ferry to Runde leave?"))
     (asked,) = prepared.request.messages
-    assert asked.content.startswith("When does the ferry to Runde leave?\n\nAnswer from these passages alone.")
+    assert asked.content.startswith("When does the ferry to Runde leave?\n\nAnswer only from the passages below,")
     assert [source.number for source in prepared.sources] == list(range(1, len(prepared.sources) + 1))
     assert any("The ferry to Runde leaves at nine." in source.text for source in prepared.sources)
     assert not prepared.silent

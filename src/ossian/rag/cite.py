@@ -10,8 +10,7 @@ from urllib.parse import quote
 from ossian.chat import Source
 from ossian.rag.given import Given
 
-INSTRUCTION = """Answer from these passages alone. Behind what you take from one, put its number, like [1]. \
-If they do not suffice, say so."""
+INSTRUCTION = "Answer only from the passages below, cite their numbers like [1], and say so if they do not suffice."
 LABEL = "Passages:"
 # gpt-oss was trained to cite as 【1†L3-L8】; most write [1], [1, 2] or [1-3], some with a link of their own behind it.
 CITATION = re.compile(
