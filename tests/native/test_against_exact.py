@@ -15,8 +15,8 @@ from ossian.native.instruction_sets import KernelsMissing, load_kernels
 from ossian.store.catalogue import DEMO
 
 LIKELY = math.log(1e-3)
-# Of log-probabilities, nine of ten; measured: 0.159 here, 0.181 in llama.cpp. Where two experts are all but equal a router
-# may choose the other one, in either engine: one such prompt of forty governs the mean of squares.
+# Of log-probabilities, nine of ten; measured: 0.159 here, 0.181 in llama.cpp. Where two experts are all but equal a
+# router may choose the other one, in either engine: one such prompt of forty governs the mean of squares.
 LARGEST, RATIO = 0.2, 1.3
 ASKED, ANSWERED = "<|start|>user<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"
 

@@ -60,7 +60,10 @@ class Desk:
         found = []
         for file in self.models():
             answers = "completion" in file.capabilities and (file.is_gpt_oss or file.has_template)
-            with_documents = [replace(file, name=f"{file.name}+{each}") for each in collections if answers]
+            able = tuple(name for name in file.capabilities if name != "insert")  # code is filled in without documents
+            with_documents = [
+                replace(file, name=f"{file.name}+{each}", capabilities=able) for each in collections if answers
+            ]
             found += [file, *with_documents]
         return found
 

@@ -19,6 +19,7 @@ class ModelsTab:
 
     def __init__(self, doors: Doors) -> None:
         self.doors = doors
+        self.rows: list[tuple[str, str, bool]] = []
         with ui.row().classes("wide"):
             self.name = (
                 ui.input("Fetch a model", placeholder="gpt-oss:20b")
@@ -44,18 +45,22 @@ class ModelsTab:
             return
         free = psutil.virtual_memory()
         self.memory.text = f"{free.available / GB:.1f} of {free.total / GB:.1f} GB of memory are free."
+        names = [model for model in models if "+" not in model["name"]]
+        rows = [(model["name"], describe(model, loaded.get(model["name"])), model["name"] in loaded) for model in names]
+        if rows == self.rows:
+            return  # a button that is drawn anew under the pointer is not clicked
+        self.rows = rows
         self.listed.clear()
         with self.listed:
-            for model in models:
-                if "+" not in model["name"]:
-                    self.write_model(model, loaded.get(model["name"]))
+            for row in rows:
+                self.write_model(*row)
 
-    def write_model(self, model: dict[str, Any], loaded: dict[str, Any] | None) -> None:
+    def write_model(self, name: str, described: str, is_loaded: bool) -> None:
         with ui.row().classes("file"):
-            ui.label(model["name"]).classes("grow model-name")
-            ui.label(describe(model, loaded)).classes("quiet")
-            if loaded:
-                ui.button("Unload", on_click=lambda: self.unload(model["name"])).props("flat dense no-caps")
+            ui.label(name).classes("grow model-name")
+            ui.label(described).classes("quiet")
+            if is_loaded:
+                ui.button("Unload", on_click=lambda: self.unload(name)).props("flat dense no-caps")
 
     async def unload(self, name: str) -> None:
         try:
