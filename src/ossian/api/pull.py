@@ -1,9 +1,6 @@
 """Ollama's door to fetch a model: /api/pull. The fetching itself is done in a thread by store/pull.py."""
 
-import asyncio
-import threading
-from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from starlette.requests import Request
@@ -18,6 +15,7 @@ from ossian.engines.memory import GIB, WORKING_BYTES, free_memory, total_memory
 from ossian.errors import BadRequest, NotEnoughMemory, OssianError
 from ossian.store.progress import Progress
 from ossian.store.pull import pull as fetch
+from ossian.store.told import in_thread
 
 
 async def pull(request: Request) -> Response:
@@ -27,8 +25,8 @@ async def pull(request: Request) -> Response:
     name = body.model or body.name
     if not name:
         raise BadRequest("model is required")
-    steps = fetch(name, desk.settings.models, check_fits)
-    return desk.respond(in_thread(steps), PullReply(), OLLAMA, body.stream)
+    steps: Generator[Any, None, None] = fetch(name, desk.settings.models, check_fits)
+    return desk.respond(in_thread(steps, "pull"), PullReply(), OLLAMA, body.stream)
 
 
 def check_fits(size: int) -> str:
@@ -42,37 +40,6 @@ def check_fits(size: int) -> str:
     if needed > free:
         return f"the model needs {needed / GIB:.1f} GiB of memory, of which {free / GIB:.1f} GiB are free just now"
     return ""
-
-
-async def in_thread(steps: Generator[Progress, None, None]) -> AsyncGenerator[Any, None]:
-    """The steps, taken in a thread of their own. Closing this stops them at the next one, without waiting for it."""
-    loop = asyncio.get_running_loop()
-    told: asyncio.Queue[Progress | Exception | None] = asyncio.Queue()
-    left = threading.Event()
-
-    def tell(what: Progress | Exception | None) -> None:
-        with suppress(RuntimeError):  # the loop has ended, and nobody listens any more
-            loop.call_soon_threadsafe(told.put_nowait, what)
-
-    def work() -> None:
-        try:
-            with closing(steps):
-                for step in steps:
-                    tell(step)
-                    if left.is_set():
-                        return
-            tell(None)
-        except Exception as error:
-            tell(error)
-
-    threading.Thread(target=work, name="pull", daemon=True).start()
-    try:
-        while (step := await told.get()) is not None:
-            if isinstance(step, Exception):
-                raise step
-            yield step
-    finally:
-        left.set()
 
 
 class PullReply:

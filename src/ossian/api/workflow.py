@@ -12,6 +12,7 @@ from ossian.chat import ChatRequest, CompletionRequest, Done, Events, Sources, T
 
 MOST_REQUESTS = 50
 LONGEST_BODY = 200_000  # characters that are kept of what was sent
+MOST_BYTES = 4  # of a character in UTF-8
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class Workflow:
 
     async def begin(self, request: Request) -> None:
         """Remember what came in, in case a model is asked for it."""
-        body = (await request.body()).decode(errors="replace")[:LONGEST_BODY]
+        body = (await request.body())[: LONGEST_BODY * MOST_BYTES].decode(errors="replace")[:LONGEST_BODY]
         agent = request.headers.get("user-agent", "")
         ASKED.set(Recorded(request.url.path, agent, body, time.time()))
 

@@ -8,7 +8,7 @@ import logging
 import re
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,12 +17,13 @@ from ossian.errors import BadRequest, CollectionNotFound, OssianError
 from ossian.rag.cite import Citer, write_silence
 from ossian.rag.context import CONTEXT_SHARE, Context, Prepared, estimate_tokens
 from ossian.rag.given import Given, GivenMemory
-from ossian.rag.ingest import Ingested, Step, Steps, ingest
+from ossian.rag.ingest import Ingested, Step, ingest
 from ossian.rag.reader import Reader
 from ossian.rag.roots import Roots
 from ossian.rag.search import By, Embedder, Findings, Search
 from ossian.rag.store import Collection, KeptFile, Shelf
 from ossian.rag.tools import Tools
+from ossian.store.told import in_thread
 
 FILL_BATCH = 16
 QUIET_POLL_SECONDS = 0.5
@@ -144,7 +145,7 @@ class Library:
         async with self._adding:
             self.roots.add(name, paths)
             steps = ingest(self.shelf, self.reader, name, paths)
-            async with aclosing(in_thread(steps)) as told:
+            async with aclosing(in_thread(steps, "reading documents", waits=True)) as told:
                 async for step in told:
                     yield step
         self._search.unlearn(name)
@@ -259,31 +260,3 @@ async def cite(events: Events, prepared: Prepared) -> Events:
 
 def mark_cited(sources: Iterable[Source], cited: set[int]) -> tuple[Source, ...]:
     return tuple(replace(source, cited=source.number in cited) for source in sources)
-
-
-async def in_thread(steps: Steps) -> AsyncGenerator[Step | Ingested, None]:
-    """What is told in a thread of its own. Closing this stops the work at its next step, and waits for that."""
-    loop = asyncio.get_running_loop()
-    told: asyncio.Queue[Step | Ingested | BaseException | None] = asyncio.Queue()
-    left = threading.Event()
-
-    def work() -> None:
-        try:
-            with closing(steps):
-                for step in steps:
-                    loop.call_soon_threadsafe(told.put_nowait, step)
-                    if left.is_set():
-                        break
-            loop.call_soon_threadsafe(told.put_nowait, None)
-        except Exception as error:
-            loop.call_soon_threadsafe(told.put_nowait, error)
-
-    working = asyncio.create_task(asyncio.to_thread(work))
-    try:
-        while (step := await told.get()) is not None:
-            if isinstance(step, BaseException):
-                raise step
-            yield step
-    finally:
-        left.set()
-        await working
