@@ -57,6 +57,26 @@ def test_a_forgotten_file_is_found_no_more(shelf: Shelf) -> None:
     assert shelf.find_definitions("notes", ["borrowmodel"]).keys() == {"borrowmodel"}
 
 
+def test_files_are_listed_by_how_their_paths_end(shelf: Shelf) -> None:
+    paths = ("/a/pool.py", "/b/pool.py", "/b/carpool.py", "/b/100%_x.py", "pool.py")
+    shelf.keep("code", [read(path, f"text of {path}") for path in paths])
+
+    def listed(ending: str) -> list[str]:
+        return [kept.path for kept in shelf.files("code", ending=ending)]
+
+    assert listed("pool.py") == ["/a/pool.py", "/b/pool.py", "pool.py"]
+    assert listed("b/pool.py") == ["/b/pool.py"] == listed("/b/pool.py")
+    assert listed("%_x.py") == [] and listed("100%_x.py") == ["/b/100%_x.py"]
+    assert listed("") == sorted(paths)
+
+
+def test_names_are_those_of_the_collections(shelf: Shelf) -> None:
+    assert shelf.names() == ()
+    shelf.keep("notes", [ISLANDS])
+    shelf.keep("code", [])
+    assert shelf.names() == ("code", "notes") == tuple(each.name for each in shelf.collections())
+
+
 def test_a_forgotten_collection_is_gone_and_its_name_can_be_given_again(shelf: Shelf) -> None:
     shelf.keep("notes", [ISLANDS])
     shelf.keep("other", [ISLANDS])

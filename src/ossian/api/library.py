@@ -161,7 +161,7 @@ async def text(request: Request) -> Response:
     path = request.query_params.get("path", "")
     first = read_number(request, "first_line", 1)
     last = min(read_number(request, "last_line", first + 79), first + MOST_LINES - 1)
-    kept = next((file for file in await asyncio.to_thread(library.files, name) if file.path == path), None)
+    kept = await asyncio.to_thread(library.file, name, path)
     if kept is None:
         raise CollectionNotFound(f"{name}/{path}")
     shown, changed = await asyncio.to_thread(read_lines, kept, first, last)

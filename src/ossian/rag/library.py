@@ -109,7 +109,7 @@ class Library:
     def names(self) -> tuple[str, ...]:
         """All collections; none where the library cannot be read, since models are listed all the same."""
         try:
-            return tuple(each.name for each in self.shelf.collections())
+            return self.shelf.names()
         except OssianError as error:
             log.warning("documents are not listed: %s", error)
             return ()
@@ -136,6 +136,10 @@ class Library:
         """Every file of a collection. Raises CollectionNotFound."""
         embedder = self.find_embedder()
         return self.shelf.files(name, embedder.name if embedder else "")
+
+    def file(self, name: str, path: str) -> KeptFile | None:
+        """The file of this very path. Raises CollectionNotFound."""
+        return next((file for file in self.shelf.files(name, ending=path) if file.path == path), None)
 
     # --- putting in and taking out ------------------------------------------------------------------------------
 
@@ -203,7 +207,7 @@ class Library:
     async def tools(self, names: Sequence[str], context: int | None = None, *, linked: bool = False) -> Tools:
         """Tools on collections, for a model with so many tokens of context."""
         room = min(self.tokens, context // CONTEXT_SHARE) if context else self.tokens
-        return Tools(await self._ready(names), self.shelf.files, names, room, linked)
+        return Tools(await self._ready(names), names, room, linked)
 
     async def remember(self, prepared: Prepared, sources: Sequence[Source]) -> None:
         """Let later turns have what tools found in this one: all that was cited, and more where there is room."""

@@ -35,7 +35,9 @@ SELECT files.path, size, modified, files.digest, kind, reason, count(places.numb
     count(places.number) FILTER (WHERE %(embedder)s::bigint IS NOT NULL AND vectors.digest IS NULL)
 FROM files LEFT JOIN places ON places.file = files.number LEFT JOIN chunks ON chunks.number = places.chunk
 LEFT JOIN vectors ON vectors.digest = chunks.digest AND vectors.embedder = %(embedder)s
-WHERE collection = %(collection)s GROUP BY files.number ORDER BY files.path COLLATE "C"
+WHERE collection = %(collection)s
+    AND (%(ending)s::text IN ('', path) OR right(path, length(%(ending)s) + 1) = '/' || %(ending)s)
+GROUP BY files.number ORDER BY files.path COLLATE "C"
 """
 PLACED = """
 SELECT places.number, collections.name, path, files.digest, position, chunk, text, context, first_line, last_line, page
@@ -102,16 +104,21 @@ class PostgresShelf:
                 return drop_collection(file, number)
             return sum(drop_file(file, number, path) for path in paths)
 
+    def names(self) -> tuple[str, ...]:
+        """The collections' names alone, which costs nothing."""
+        with self._file.reading() as file:
+            return tuple(name for (name,) in file.execute('SELECT name FROM collections ORDER BY name COLLATE "C"'))
+
     def collections(self) -> tuple[Collection, ...]:
         with self._file.reading() as file:
             return tuple(Collection(*row) for row in file.execute(COLLECTIONS))
 
-    def files(self, collection: str, embedder: str = "") -> tuple[KeptFile, ...]:
-        """Every file, by its path. Without an embedder no meaning is pending."""
+    def files(self, collection: str, embedder: str = "", ending: str = "") -> tuple[KeptFile, ...]:
+        """The files, by their paths: all, or those of this path or of one that ends in `/` and this."""
         with self._file.reading() as file:
             number = find_collection(file, collection)
             wanted = (find_number(file, "embedders", embedder) or NOBODY) if embedder else None
-            rows = file.execute(FILES, {"collection": number, "embedder": wanted})
+            rows = file.execute(FILES, {"collection": number, "embedder": wanted, "ending": ending})
             return tuple(read_file(row) for row in rows)
 
     def find_words(self, collection: str, terms: Sequence[str], count: int) -> list[Hit]:

@@ -29,7 +29,9 @@ SELECT files.path, size, modified, files.digest, kind, reason, count(places.numb
     )
 )
 FROM files LEFT JOIN places ON places.file = files.number LEFT JOIN chunks ON chunks.number = places.chunk
-WHERE collection = :collection GROUP BY files.number ORDER BY files.path
+WHERE collection = :collection
+    AND (:ending IN ('', path) OR substr(path, -length(:ending) - 1) = '/' || :ending)
+GROUP BY files.number ORDER BY files.path
 """
 PLACED = """
 SELECT collections.name, path, files.digest, position, chunk, text, context, first_line, last_line, page
@@ -90,18 +92,23 @@ class SqliteShelf:
             changes.write(file, number)
             return gone
 
+    def names(self) -> tuple[str, ...]:
+        """The collections' names alone, which costs nothing."""
+        with self._file.reading() as file:
+            return tuple(name for (name,) in file.execute("SELECT name FROM collections ORDER BY name"))
+
     def collections(self) -> tuple[Collection, ...]:
         query = "SELECT name, count(DISTINCT files.number), count(places.number) FROM collections "
         query += "LEFT JOIN files ON collection = collections.number LEFT JOIN places ON file = files.number "
         with self._file.reading() as file:
             return tuple(Collection(*row) for row in file.execute(query + "GROUP BY collections.number ORDER BY name"))
 
-    def files(self, collection: str, embedder: str = "") -> tuple[KeptFile, ...]:
-        """Every file, by its path. Without an embedder no meaning is pending."""
+    def files(self, collection: str, embedder: str = "", ending: str = "") -> tuple[KeptFile, ...]:
+        """The files, by their paths: all, or those of this path or of one that ends in `/` and this."""
         with self._file.reading() as file:
             number = find_collection(file, collection)
             wanted = (find_number(file, "embedders", embedder) or NOBODY) if embedder else None
-            rows = file.execute(FILES, {"collection": number, "embedder": wanted})
+            rows = file.execute(FILES, {"collection": number, "embedder": wanted, "ending": ending})
             return tuple(read_file(row) for row in rows)
 
     def find_words(self, collection: str, terms: Sequence[str], count: int) -> list[Hit]:

@@ -100,10 +100,17 @@ class Shelf(Protocol):
         """Take files out of a collection, or the collection away; tell how many files went."""
         ...
 
+    def names(self) -> tuple[str, ...]:
+        """The collections' names alone, which costs nothing."""
+        ...
+
     def collections(self) -> tuple[Collection, ...]: ...
 
-    def files(self, collection: str, embedder: str = "") -> tuple[KeptFile, ...]:
-        """Every file, by its path. Without an embedder no meaning is pending."""
+    def files(self, collection: str, embedder: str = "", ending: str = "") -> tuple[KeptFile, ...]:
+        """The files, by their paths: all, or those of this path or of one that ends in `/` and this.
+
+        Without an embedder no meaning is pending.
+        """
         ...
 
     def find_words(self, collection: str, terms: Sequence[str], count: int) -> list[Hit]:

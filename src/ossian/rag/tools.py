@@ -6,7 +6,7 @@ What goes wrong is a sentence that the caller of a tool can act on, never an exc
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,13 +73,11 @@ class Found:
 class Tools:
     """Answers calls from some collections.
 
-    list_files   the files of a collection
     tokens       how many one answer may take
     linked       places are links that open
     """
 
     search: Search
-    list_files: Callable[[str], Iterable[KeptFile]]
     collections: Sequence[str]
     tokens: int = MOST_TOKENS
     linked: bool = False
@@ -177,10 +175,15 @@ class Tools:
 
     def _find_file(self, path: str) -> tuple[str, KeptFile]:
         """The file of this path, or the only one whose path ends so, and its collection."""
-        listed = [(collection, file) for collection in self.collections for file in self.list_files(collection)]
-        found = [each for each in listed if each[1].path == path]
-        ending = "/" + path.lstrip("./")
-        found = found or [each for each in listed if len(ending) > 1 and each[1].path.endswith(ending)]
+        ending, shelf = path.lstrip("./"), self.search.shelf
+        wanted = [path, *([ending] if ending and ending != path else [])]
+        listed = [
+            (collection, file)
+            for collection in self.collections
+            for each in wanted
+            for file in shelf.files(collection, ending=each)
+        ]
+        found = [each for each in listed if each[1].path == path] or listed
         paths = sorted({file.path for _, file in found})
         if len(paths) > 1:
             raise Unusable(f"Several files end so: {', '.join(paths[:MOST_FILES_NAMED])}. Name one of them.")
