@@ -282,6 +282,23 @@ def test_openai_clients_have_it_too_and_the_thinking_streams(serve: Any, folder:
 
 
 @pytest.mark.parametrize(
+    ("door", "asked", "find"),
+    [
+        ("/v1/responses", {"input": MESSAGES[-1]["content"]}, lambda told: told["output"][-1]["content"][0]["text"]),
+        ("/v1/messages", {"messages": MESSAGES, "max_tokens": 99}, lambda told: told["content"][-1]["text"]),
+    ],
+)
+def test_other_doors_have_it_too(serve: Any, folder: Path, door: str, asked: dict[str, Any], find: Any) -> None:
+    script = [(call("read", path="notes.md"),), (Text("At seven [2]."),)]
+    server = serve_documents(serve, folder, script)
+
+    told = server.post(door, {"model": "fake+ships", "document_tools": True, **asked}).json()
+
+    assert find(told).startswith(f"At seven [[2]](file://{folder}/notes.md#L1).")
+    assert "read" not in json.dumps(told.get("output", told.get("content")))
+
+
+@pytest.mark.parametrize(
     ("more", "said"),
     [
         pytest.param({"documents": []}, "document_tools needs documents", id="no documents"),

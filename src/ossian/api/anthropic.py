@@ -104,6 +104,7 @@ def read_prompt(body: AnthropicPrompt, file: ModelFile) -> ChatRequest:
         tool_choice=choice,
         one_call=body.tool_choice.disable_parallel_tool_use,
         documents=tuple(body.documents),
+        document_tools=body.document_tools,
     )
 
 

@@ -53,6 +53,7 @@ def read_request(body: ResponsesPrompt, items: Sequence[Placed], file: ModelFile
         tool_choice=choice,
         one_call=not body.parallel_tool_calls,
         documents=tuple(body.documents),
+        document_tools=body.document_tools,
         top_logprobs=read_logprobs(body) if isinstance(body, ResponsesCreate) else None,
     )
     return with_options(request, read_all_options(body, file), body.keep_alive)

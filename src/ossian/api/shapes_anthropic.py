@@ -111,6 +111,7 @@ class AnthropicPrompt(Shape):
 
     model: str = ""
     documents: list[str] = Field(default_factory=list)
+    document_tools: bool = False
     messages: list[AnthropicMessage] = Field(default_factory=list)
     system: Blocks = Field(default_factory=list)
     tools: list[AnthropicTool] = Field(default_factory=list)

@@ -54,6 +54,7 @@ class ResponsesPrompt(Shape):
 
     model: str = ""
     documents: list[str] = Field(default_factory=list)
+    document_tools: bool = False
     input: Parts = None
     instructions: str = ""
     previous_response_id: str = ""
