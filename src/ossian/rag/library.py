@@ -28,6 +28,7 @@ from ossian.store.told import in_thread
 FILL_BATCH = 16
 QUIET_POLL_SECONDS = 0.5
 FAILED_PAUSE_SECONDS = 30.0
+UNUSED_SECONDS = 30 * 24 * 3600.0  # a branch that is switched back to within a month costs no new embedding
 COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 log = logging.getLogger(__name__)
@@ -178,6 +179,7 @@ class Library:
                 if not texts:
                     self._filled = embedder.name
                     await self._learn()
+                    await asyncio.to_thread(self.shelf.sweep, UNUSED_SECONDS)
                     return
                 vectors = await embedder.embed(list(texts.values()))
                 kept = dict(zip(texts.values(), vectors, strict=True))
