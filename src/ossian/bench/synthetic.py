@@ -53,14 +53,20 @@ SHAPES = {
 }
 
 
-def write_synthetic(path: Path, sizes: Sizes, seed: int = 1) -> None:
-    """Write the file tensor by tensor; never more than one is in memory, and no half file is left."""
+Vocabulary = tuple[list[str], list[int], list[str]]
+
+
+def write_synthetic(path: Path, sizes: Sizes, seed: int = 1, words: Vocabulary | None = None) -> None:
+    """Write the file tensor by tensor; never more than one is in memory, and no half file is left.
+
+    words   tokens, their types and merges, where the made-up ones will not do
+    """
     beside = path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with beside.open("wb") as file:
             tensors, noise = place(sizes), Noise(seed)
-            write_head(file, metadata_of(sizes), tensors)
+            write_head(file, metadata_of(sizes, words), tensors)
             for tensor in tensors:
                 data = noise.fill(tensor)
                 file.write(data.data)
@@ -155,25 +161,30 @@ def byte_alphabet() -> list[str]:
     return [table[byte] for byte in range(256)]
 
 
-def vocabulary(size: int) -> tuple[list[str], list[int], list[str]]:
+def vocabulary(size: int) -> Vocabulary:
     """Tokens, their types and merges: bytes, then pairs and triples of letters, then fillers and harmony's tokens."""
     letters = [*"etaoinshrdlucmfwypvbgkjxqz", "Ġ"]
     pairs = [(a, b) for a in letters for b in letters if b != "Ġ"]
     triples = [(a + b, c) for a, b in pairs for c in letters if c != "Ġ"]
     merges = (pairs + triples)[: min(size - 300, 20_000)]
     tokens = byte_alphabet() + [a + b for a, b in merges]
+    return fill_up(tokens, size, [f"{a} {b}" for a, b in merges])
+
+
+def fill_up(tokens: list[str], size: int, merges: list[str]) -> Vocabulary:
+    """A vocabulary of this size: these tokens, then fillers, and harmony's tokens at their places."""
     types = [NORMAL_TOKEN] * len(tokens)
-    tokens += [f"<|filler_{i}|>" for i in range(len(tokens), size)]
+    tokens = tokens + [f"<|filler_{i}|>" for i in range(len(tokens), size)]
     types += [UNUSED_TOKEN] * (size - len(types))
     first = 0 if size > max(HARMONY_IDS.values()) else HARMONY_IDS["<|startoftext|>"] - (size - 16)
     for name, published in HARMONY_IDS.items():
         tokens[published - first], types[published - first] = name, CONTROL_TOKEN
-    return tokens, types, [f"{a} {b}" for a, b in merges]
+    return tokens, types, merges
 
 
-def metadata_of(sizes: Sizes) -> dict[str, Value]:
-    """What the published file says of itself, with these sizes."""
-    tokens, types, merges = vocabulary(sizes.vocabulary)
+def metadata_of(sizes: Sizes, words: Vocabulary | None = None) -> dict[str, Value]:
+    """What the published file says of itself, with these sizes and words."""
+    tokens, types, merges = words or vocabulary(sizes.vocabulary)
     model: dict[str, Value] = {
         "block_count": sizes.layers,
         "context_length": 131_072,
@@ -193,7 +204,7 @@ def metadata_of(sizes: Sizes) -> dict[str, Value]:
         "rope.scaling.factor": 32.0,
         "rope.scaling.original_context_length": 4_096,
     }
-    words: dict[str, Value] = {
+    tokenizer: dict[str, Value] = {
         "model": "gpt2",
         "pre": "gpt-4o",
         "tokens": tokens,
@@ -208,5 +219,5 @@ def metadata_of(sizes: Sizes) -> dict[str, Value]:
         "general.name": NAME,
         "general.file_type": MOSTLY_MXFP4,
         **{f"gpt-oss.{key}": value for key, value in model.items()},
-        **{f"tokenizer.ggml.{key}": value for key, value in words.items()},
+        **{f"tokenizer.ggml.{key}": value for key, value in tokenizer.items()},
     }
