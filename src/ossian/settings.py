@@ -3,6 +3,7 @@
 Every variable is OSSIAN_*; where Ollama has the same, OLLAMA_* is understood too and OSSIAN_* wins.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -57,6 +58,18 @@ def read_address(text: str) -> tuple[str, int]:
     if port > 65535:
         raise ValueError(f"port {port} does not exist; write one below 65536")
     return match[1].strip("[]") or "127.0.0.1", port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a host of this name or address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def read_list(text: str) -> tuple[str, ...]:

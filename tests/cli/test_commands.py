@@ -1,5 +1,6 @@
 """The commands beside `run`: tables for people, sentences for errors, a server that starts when it is needed."""
 
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -155,3 +156,12 @@ def test_doctor_does_not_believe_in_a_server_that_is_no_program(tell, monkeypatc
     (tmp_path / "llama-server").touch()
     monkeypatch.setenv("OSSIAN_LLAMA_SERVER", str(tmp_path / "llama-server"))
     assert "no    engine: llama-server at" in tell("doctor").data
+
+
+@pytest.mark.parametrize("module", ["models", "run", "docs"])
+def test_a_command_that_goes_over_http_does_not_wait_for_the_servers_rooms(module: str) -> None:
+    code = f"import sys, ossian.cli.{module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    rooms = {name.split(".")[1] for name in loaded if name.startswith("ossian.")}
+    assert not rooms & {"api", "answer", "engines", "native", "harmony", "bench"}
+    assert not {"fastapi", "numpy", "nicegui", "uvicorn"} & set(loaded)

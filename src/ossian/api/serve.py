@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import logging
 import signal
 import socket
@@ -19,7 +18,7 @@ from ossian.api.streams import COMMENT_SECONDS
 from ossian.engines.pool import Pool
 from ossian.errors import PortTaken, SettingInvalid
 from ossian.rag.library import Library
-from ossian.settings import Settings
+from ossian.settings import Settings, is_loopback
 from ossian.store.catalogue import ModelFile
 
 log = logging.getLogger(__name__)
@@ -120,13 +119,6 @@ def refuse_open_door(settings: Settings) -> None:
         f"listening on {host} would let everybody on the network use this server.",
         "Set OSSIAN_API_KEY to a long secret that callers send, or listen on 127.0.0.1.",
     )
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def listen(address: tuple[str, int]) -> list[socket.socket]:

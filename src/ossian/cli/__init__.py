@@ -1,50 +1,60 @@
 """The command line: the table of all commands. Everything but `serve`, `doctor` and `bench` goes over HTTP."""
 
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from io import TextIOWrapper
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from ossian import __version__
-from ossian.cli.bench import bench_command
-from ossian.cli.create import copy_command, create_command, push_command, remove_command
-from ossian.cli.docs import docs
-from ossian.cli.doctor import doctor_command
-from ossian.cli.editor import editor_command
-from ossian.cli.evaluate import eval_command
-from ossian.cli.mcp import mcp_command
-from ossian.cli.models import list_command, ps_command, pull_command, show_command, stop_command
-from ossian.cli.run import run_command
-from ossian.cli.serve import serve_command
 from ossian.cli.terminal import complain, confess
 from ossian.errors import OssianError
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "serve": serve_command,
-    "run": run_command,
-    "pull": pull_command,
-    "create": create_command,
-    "cp": copy_command,
-    "rm": remove_command,
-    "push": push_command,
-    "list": list_command,
-    "ls": list_command,
-    "ps": ps_command,
-    "show": show_command,
-    "stop": stop_command,
-    "doctor": doctor_command,
-    "editor": editor_command,
-    "bench": bench_command,
-    "mcp": mcp_command,
+# What a command needs is imported when it is called: `ossian list` need not wait for the server's own rooms.
+COMMANDS = {
+    "serve": "serve:serve_command",
+    "run": "run:run_command",
+    "pull": "models:pull_command",
+    "create": "create:create_command",
+    "cp": "create:copy_command",
+    "rm": "create:remove_command",
+    "push": "create:push_command",
+    "list": "models:list_command",
+    "ls": "models:list_command",
+    "ps": "models:ps_command",
+    "show": "models:show_command",
+    "stop": "models:stop_command",
+    "doctor": "doctor:doctor_command",
+    "editor": "editor:editor_command",
+    "bench": "bench:bench_command",
+    "mcp": "mcp:mcp_command",
+    "docs": "evaluate:docs",
 }
 HIDDEN = ("ls",)
 
-app = typer.Typer(add_completion=False, help="gpt-oss on your own machine.")
-for name, command in COMMANDS.items():
-    app.command(name, hidden=name in HIDDEN)(command)
-docs.command("eval")(eval_command)
-app.add_typer(docs, name="docs")
+
+class Table(TyperGroup):
+    """Finds a command in the table."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"ossian.cli.{module}"), name)
+        if not isinstance(found, typer.Typer):
+            command, found = found, typer.Typer(add_completion=False)
+            found.command(cmd_name, hidden=cmd_name in HIDDEN)(command)
+        made = typer.main.get_command(found)
+        made.name = cmd_name
+        return made
+
+
+app = typer.Typer(cls=Table, add_completion=False, help="gpt-oss on your own machine.")
 
 
 @app.callback(invoke_without_command=True)

@@ -23,7 +23,7 @@ SHOWN_LINES = 6
 Name = Annotated[str, typer.Option("--name", help="The collection.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
-docs = typer.Typer(help="Answers from your own documents.", no_args_is_help=True)
+docs = typer.Typer(help="Answers from your own documents.", no_args_is_help=True, add_completion=False)
 
 
 @docs.command("add")

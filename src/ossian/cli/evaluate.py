@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ossian.cli.client import Client, ServerRefused, connect
-from ossian.cli.docs import DEFAULT_NAME, AsJson, Name
+from ossian.cli.docs import DEFAULT_NAME, AsJson, Name, docs
 from ossian.cli.terminal import err, out, settings_of, table, talk
 from ossian.errors import BadRequest
 from ossian.rag.kinds import is_plain
@@ -26,6 +26,7 @@ MOST_LINES = 20_000  # of one file
 RIGHT = "right"
 
 
+@docs.command("eval")
 def eval_command(
     questions: Annotated[
         Path | None, typer.Option(help='Your own: lines of {"question": …, "path": …, "first_line": …}.')

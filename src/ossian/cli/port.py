@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import httpx2
 import psutil
 
-from ossian.api.serve import is_loopback
 from ossian.errors import PortTaken, SettingInvalid
-from ossian.settings import Settings
+from ossian.settings import Settings, is_loopback
 
 ASK_SECONDS = 3.0
 EVERYWHERE = ("0.0.0.0", "::")
