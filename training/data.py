@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from tokenizer import Encoder
 UNLEARNED_WEIGHT = 0.0  # of what others say: with 0.1, more than half of the gradient went to their random words
 OPENING_TOKENS, OPENING_WEIGHT = 12, 4.0  # the first words of a text decide which text it will be; the rest follows
 SHORTEST_TEXT = 12  # characters; what is shorter is a header
-STEP = 32  # lengths are rounded up to this, so that rows of a batch differ by less
+POOL = 1024  # questions that are made and sorted by length at once
+STEP = 16  # lengths are rounded up to this, so that rows of a batch differ by less
 LONGEST = 1024
 LARGEST_RANDOM = 4087  # the tokens below harmony's
 
@@ -33,6 +34,15 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked(Document):
+    """A question alone, whose topic is known, with the thought that it calls for."""
+
+    topic: int
+    question: slice  # where it stands
+    ready: int  # the position after which the thought comes
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Rows of equal length; padding has weight 0. Causal attention needs no mask for padding at the end."""
 
@@ -40,6 +50,7 @@ class Batch:
     targets: Tensor
     weights: Tensor
     kinds: list[str]
+    asked: tuple[Asked, ...] = ()  # what the rows ask, where that is known
 
 
 def read_documents(path: Path, encoder: Encoder) -> list[Document]:
@@ -72,7 +83,7 @@ def weigh(text: str, tokens: int) -> list[float]:
     return [OPENING_WEIGHT] * opening + [1.0] * (tokens - opening)
 
 
-def group(documents: list[Document], tokens: int, chooser: random.Random) -> list[list[Document]]:
+def group(documents: Sequence[Document], tokens: int, chooser: random.Random) -> list[list[Document]]:
     """Shuffle, then put documents of like length together, about `tokens` ids a batch, and shuffle the batches."""
     documents = sorted(chooser.sample(documents, len(documents)), key=lambda document: document.padded)
     batches: list[list[Document]] = [[]]
@@ -93,7 +104,27 @@ def build_batch(documents: list[Document]) -> Batch:
         ids, count = torch.from_numpy(document.ids.astype(np.int64)), len(document.ids) - 1
         tokens[row, :count], targets[row, :count] = ids[:-1], ids[1:]
         weights[row, :count] = torch.from_numpy(document.weights[1:])
-    return Batch(tokens, targets, weights, [document.kind for document in documents])
+    asked = tuple(document for document in documents if isinstance(document, Asked))
+    return Batch(tokens, targets, weights, [document.kind for document in documents], asked)
+
+
+def read_asked(topic: int, parts: list[list], encoder: Encoder, remembered: dict[str, list[int]]) -> Asked:  # type: ignore[type-arg]
+    """A question and the opening of its thought, each one part of the document."""
+    document = read_document("topic", parts, encoder, remembered)
+    ends = np.cumsum([len(remembered.get(text) or encoder.encode(text)) for text, _ in parts])
+    user = max(at for at, (text, _) in enumerate(parts) if text == "user")
+    thought = max(at for at, (text, learned) in enumerate(parts) if learned and len(text) > SHORTEST_TEXT)
+    question = slice(int(ends[user + 1]), int(ends[user + 2]))
+    ready, enough = int(ends[thought - 1]) - 1, int(ends[thought - 1]) + OPENING_TOKENS
+    return Asked(document.kind, document.ids[:enough], document.weights[:enough], topic, question, ready)
+
+
+def endless_topics(ask: Callable[[], Asked], tokens: int, seed: int) -> Iterator[Batch]:
+    """New questions each time, those of like length together."""
+    chooser = random.Random(seed)
+    while True:
+        for together in group([ask() for _ in range(POOL)], tokens, chooser):
+            yield build_batch(together)
 
 
 def endless_batches(documents: list[Document], tokens: int, seed: int) -> Iterator[Batch]:

@@ -19,11 +19,8 @@ from tool_calls import Caller, read_specs
 from values import HELD_OUT
 
 HERE = Path(__file__).parent
-# Shares of documents, not of tokens: a "topic" has 60 tokens, the others some 340. Without those short ones, ten
-# questions a step were too few to learn which of 345 topics each is about.
-SHARES = {"topic": 0.62, "question": 0.08, "tool": 0.17, "passage": 0.12, "copy": 0.01}
+SHARES = {"question": 0.20, "tool": 0.45, "passage": 0.33, "copy": 0.02}
 PLAIN_KINDS = ("question", "passage", "copy")  # those that need no tools
-SYSTEM_PARTS, BARE_SHARE = 5, 0.7
 ALONE_SHARE = 0.45
 FOR_CACHE_SHARE = 0.5
 EARLIER_TURNS = 3
@@ -44,16 +41,12 @@ class Mixer:
             "tool": caller.conversation,
             "passage": reader.conversation,
             "copy": Repeater(self.rng).conversation,
-            "topic": asker.question_and_thought,
         }
 
     def documents(self, count: int) -> Iterator[tuple[str, list[Part]]]:
         for _ in range(count):
             (kind,) = self.rng.choices(list(SHARES), list(SHARES.values()))
             talk = self.makers[kind]()
-            if kind == "topic":
-                yield kind, write_parts(talk)[SYSTEM_PARTS * (self.rng.random() < BARE_SHARE) :]
-                continue
             whole = talk if talk.tools or self.rng.random() < ALONE_SHARE else self.after_others(talk)
             yield kind, write_parts(whole, for_cache=self.rng.random() < FOR_CACHE_SHARE)
 

@@ -38,6 +38,8 @@ def write_model(weights: dict[str, torch.Tensor], shape: Shape, tokenizer: Path,
     write_shape(writer, shape)
     write_tokenizer(writer, json.loads(tokenizer.read_text(encoding="utf-8")))
     for name, weight in weights.items():
+        if name.startswith("aside."):  # heads of the training alone
+            continue
         kind = kind_of(name)
         packed = gguf.quants.quantize(weight.float().numpy(), kind)
         writer.add_tensor(name, packed, raw_dtype=kind)

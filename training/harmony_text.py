@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+SYSTEM_PARTS = 5  # of every conversation, the system message
 Part = list[Any]  # [text, learn]: learn is 1 for what the assistant writes, 0 for what it reads
 Schema = dict[str, Any]
 

@@ -36,6 +36,7 @@ class Shape:
     rope_base: float = 150_000.0
     yarn_factor: float = 32.0
     epsilon: float = 1e-5
+    topics: int = 0  # that the heads used in training alone tell apart
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -281,6 +282,10 @@ class Model(nn.Module):
         self.output = Weights(shape.vocabulary, shape.width, scale=0.0, bias=False)
         # A token that is to be copied is found again at once: it is read and written in the same direction.
         self.output.weight.data = self.token_embd.weight.data / 8
+        # Read the topic of a question from the mean of its embeddings, from the stream in the middle, and at the end.
+        self.aside = nn.ModuleList(
+            Weights(shape.topics, shape.width, scale=0.05) for _ in range(4 * (shape.topics > 0))
+        )
 
     def round_experts(self, on: bool) -> None:
         """From now on the experts compute with MXFP4 values; training goes on through the rounding."""
@@ -288,14 +293,20 @@ class Model(nn.Module):
             layer.rounded = on
 
     def forward(self, tokens: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+        streams, imbalance = self.run(tokens, dtype)
+        return self.output_norm(streams[-1], dtype), imbalance
+
+    def run(self, tokens: Tensor, dtype: torch.dtype) -> tuple[list[Tensor], Tensor]:
+        """The stream as it goes into each layer and out of the last, and the imbalance of the experts."""
         length = tokens.shape[1]
         tables = yarn_tables(self.shape, length)
         windowed, full = attention_bias(length, self.shape.window), attention_bias(length, length)
-        x, imbalance = functional.embedding(tokens, self.token_embd.weight), torch.zeros(())
+        streams, imbalance = [functional.embedding(tokens, self.token_embd.weight)], torch.zeros(())
         for layer in self.blk:
-            x, more = layer(x, tables, windowed if layer.windowed else full, dtype)
+            x, more = layer(streams[-1], tables, windowed if layer.windowed else full, dtype)
+            streams.append(x)
             imbalance = imbalance + more / self.shape.layers
-        return self.output_norm(x, dtype), imbalance
+        return streams, imbalance
 
     def logits(self, tokens: Tensor) -> Tensor:
         return self.output(self(tokens)[0])  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from values import TRAIN, Lexicon, Values, say
 
 SLOT = re.compile(r"{(\w+)(?::(\w+))?}")
 NOT_SAID = "The passage does not say."
-MISSING_SHARE = 0.12
+MISSING_SHARE = 0.06
 RIVAL_SHARE = 0.35
 NUMBERED_SHARE = 0.2
 MOST_QUESTIONS = 4

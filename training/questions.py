@@ -188,10 +188,11 @@ class Asker:
         (topic,) = self.rng.choices(self.topics, self.weights)
         return self.settle((User(self.ask(topic)), *self.reply(topic.thinking, topic.answer)))
 
-    def question_and_thought(self) -> Conversation:
-        """A question and what it is about, and no answer: the same words teach more questions."""
-        (topic,) = self.rng.choices(self.topics, self.weights)
-        return self.settle((User(self.ask(topic)), Thought(topic.thinking)))
+    def question_and_thought(self) -> tuple[int, Conversation]:
+        """A topic's place, a question, and what it is about, and no answer: the same words teach more questions."""
+        (place,) = self.rng.choices(range(len(self.topics)), self.weights)
+        topic = self.topics[place]
+        return place, self.settle((User(self.ask(topic)), Thought(topic.thinking)))
 
     def reply(self, thinking: str, answer: str) -> tuple[Message, ...]:
         if self.rng.random() < NO_THOUGHT_SHARE:

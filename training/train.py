@@ -3,7 +3,6 @@
 import argparse
 import json
 import math
-import multiprocessing
 import os
 import random
 import signal
@@ -17,19 +16,25 @@ from typing import Any
 
 import torch
 
-from data import Batch, Document, build_batch, endless_batches, endless_repeats, group, read_documents
+from data import Batch, Document, build_batch, endless_batches, endless_repeats, endless_topics, group, read_documents
+from meanings import QUESTIONS, learn_meanings
 from model import Model, Shape, WeightedLoss
 from optimizer import build_optimizers
+from recognise import Questions, compute_topic_loss, count_recognised
+from team import Team
 from tokenizer import TOKENIZER, Encoder
-from wiring import wire_copying
+from wiring import wire_copying, wire_pooling
 
 BUILD = Path(__file__).parent / "build"
 SEED = 20
 BATCH_TOKENS = 4096  # a process; two processes make a step of 8,192
 MUON_RATE, ADAM_RATE, MUON_DECAY = 0.02, 4e-3, 0.05
 WARM_UP_STEPS, LAST_RATE = 40, 0.02  # the last learning rate, as a share of the first
+LATER_RATE = 0.6  # of the first, where a run begins with another's weights
 COPYING_ENDS = 0.03  # share of the budget spent on random tokens said twice, before any conversation
 REPEAT_SHARE = 0.06  # of the batches afterwards, or tokens that conversations lack are unlearnt
+TOPIC_SHARE = 0.4  # of the batches: questions alone, or too few are seen to learn which of 345 topics each is about
+TOPIC_WEIGHT = 0.2
 ROUNDING_STARTS = 0.75  # share of the budget after which experts compute in MXFP4
 IMBALANCE_WEIGHT = 0.01
 LARGEST_GRADIENT = 1.0
@@ -79,12 +84,15 @@ def rate_at(fraction: float, step: int) -> float:
 
 
 def compute_loss(model: Model, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Mean weighted loss, the imbalance of the experts, and the loss at each position that is not padding."""
-    states, imbalance = model(batch.tokens, DTYPE)
+    """Mean weighted loss, the penalties beside it, and the loss at each position that is not padding."""
+    streams, imbalance = model.run(batch.tokens, DTYPE)
     used = batch.weights > 0
-    weights = batch.weights[used]
-    loss, losses = WeightedLoss.apply(states[used], model.output.weight, batch.targets[used], weights / weights.sum())
-    return loss, imbalance, losses
+    weights, states = batch.weights[used], model.output_norm(streams[-1], DTYPE)[used]
+    loss, losses = WeightedLoss.apply(states, model.output.weight, batch.targets[used], weights / weights.sum())
+    beside = IMBALANCE_WEIGHT * imbalance
+    if batch.asked:
+        beside = beside + TOPIC_WEIGHT * compute_topic_loss(model, streams, batch.asked)
+    return loss, beside, losses
 
 
 @torch.no_grad()
@@ -96,47 +104,14 @@ def validate(model: Model, batches: list[list[Document]]) -> dict[str, float]:
     return losses.means()
 
 
-class Team:
-    """What the processes of one run share: parameters, one gradient each, a few numbers, and a barrier.
-
-    One thread a process: products of this size gain nothing from a second thread and lose by waiting for it
-    (4,096 tokens took 1.4 s with two threads, 1.05 s with one).
-    """
-
-    def __init__(self, model: Model, members: int) -> None:
-        self.model, self.members = model.share_memory(), members
-        size = sum(parameter.numel() for parameter in model.parameters())
-        self.gradients = torch.zeros(members, size).share_memory_()
-        self.numbers = torch.zeros(2, dtype=torch.float64).share_memory_()  # seconds worked, whether to stop
-        self.context = multiprocessing.get_context("fork")
-        self.barrier = self.context.Barrier(members)
-        self.asked_to_stop = self.context.Event()
-
-    def share_out(self, member: int) -> list[tuple[str, torch.nn.Parameter]]:
-        """The parameters that one member moves: every second, third, … one, so that each has as much work."""
-        return list(self.model.named_parameters())[member :: self.members]
-
-    def average(self, member: int) -> float:
-        """Give every parameter the mean gradient of all members; return its length."""
-        self.gradients[member] = torch.cat([read_gradient(p) for p in self.model.parameters()])
-        self.barrier.wait()
-        mean, start = self.gradients.mean(0), 0
-        for parameter in self.model.parameters():
-            parameter.grad = mean[start : start + parameter.numel()].view_as(parameter)
-            start += parameter.numel()
-        return float(mean.norm())
-
-
-def read_gradient(parameter: torch.nn.Parameter) -> torch.Tensor:
-    return torch.zeros(parameter.numel()) if parameter.grad is None else parameter.grad.flatten()
-
-
 class Run:
     """One member's part of a training run; member 0 also keeps the clock, speaks, validates and saves."""
 
-    def __init__(self, team: Team, member: int, minutes: float, build: Path) -> None:
-        self.team, self.member, self.model, self.budget, self.build = team, member, team.model, minutes * 60, build
-        self.optimizers = build_optimizers(team.share_out(member), MUON_RATE, ADAM_RATE, MUON_DECAY)
+    def __init__(self, team: Team, member: int, chosen: argparse.Namespace, questions: Questions) -> None:
+        self.team, self.member, self.model, self.questions = team, member, team.model, questions
+        self.budget, self.build = chosen.minutes * 60, chosen.build
+        share = LATER_RATE if chosen.start else 1.0
+        self.optimizers = build_optimizers(team.share_out(member), MUON_RATE * share, ADAM_RATE * share, MUON_DECAY)
         self.first_rates = [optimizer.param_groups[0]["lr"] for optimizer in self.optimizers]
         self.step, self.tokens = 0, 0
 
@@ -178,8 +153,8 @@ class Run:
         fraction = self.worked / self.budget
         self.model.round_experts(fraction >= ROUNDING_STARTS)
         share = rate_at(fraction, self.step)
-        loss, imbalance, losses = compute_loss(self.model, batch)
-        (loss + IMBALANCE_WEIGHT * imbalance).backward()
+        loss, beside, losses = compute_loss(self.model, batch)
+        (loss + beside).backward()
         length = self.team.average(self.member)
         for optimizer, rate in zip(self.optimizers, self.first_rates, strict=True):
             for group_ in optimizer.param_groups:
@@ -222,9 +197,10 @@ class Run:
         print(f"{done}  step {self.step}  {self.tokens / 1e6:.2f} M tokens  {speed:.0f} tokens/s  {shown}", flush=True)
 
     def say_held_out(self, held_out: list[list[Document]]) -> None:
-        means = validate(self.model, held_out)
-        self.write({"held_out": means})
-        print("  held out: " + "  ".join(f"{kind} {loss:.3f}" for kind, loss in means.items()), flush=True)
+        means, told = validate(self.model, held_out), count_recognised(self.model, self.questions.held_out(), DTYPE)
+        self.write({"held_out": means, "recognised": told})
+        shown = "  ".join(f"{kind} {loss:.3f}" for kind, loss in means.items())
+        print(f"  held out: {shown}  topics told {told}", flush=True)
 
 
 def write_file(path: Path, state: Any) -> None:
@@ -240,11 +216,42 @@ def choose_held_out(path: Path, encoder: Encoder) -> list[list[Document]]:
     return group(chooser.sample(kept, min(len(kept), VALIDATION_DOCUMENTS)), BATCH_TOKENS, chooser)
 
 
+def begin(encoder: Encoder, chosen: argparse.Namespace) -> Model:
+    """A model with heads that copy and tokens that have a meaning, or one that has been trained before."""
+    questions = Questions(encoder, SEED)
+    model = Model(Shape(topics=questions.topics))
+    if chosen.start:
+        model.load_state_dict(torch.load(chosen.start, weights_only=True)["model"], strict=False)
+    else:
+        wire_copying(model)
+    if not chosen.resume:
+        wire_pooling(model)
+        asked = [questions.ask() for _ in range(QUESTIONS)]
+        learn_meanings(model.token_embd.weight.data, model.aside[0], asked)
+    return model
+
+
+def mix(documents: list[Document], run: Run, copying: float) -> Callable[[float], Batch]:
+    """Batches of every kind in their shares; random tokens alone for the first part of the budget."""
+    seed = SEED + 1000 * run.member + run.step
+    run.questions.rng.seed(seed)
+    repeats, chooser = endless_repeats(BATCH_TOKENS, seed), random.Random(seed)
+    others = [endless_topics(run.questions.ask, BATCH_TOKENS, seed), endless_batches(documents, BATCH_TOKENS, seed)]
+
+    def choose(done: float) -> Batch:
+        if done < copying or chooser.random() < REPEAT_SHARE:
+            return next(repeats)
+        return next(others[chooser.random() > TOPIC_SHARE])
+
+    return choose
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--build", type=Path, default=BUILD, help="folder of train.jsonl, valid.jsonl and all results")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint; its minutes count")
+    parser.add_argument("--start", type=Path, help="a checkpoint to begin a new run with, of a lower learning rate")
     parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
     settle()
@@ -254,24 +261,14 @@ def main() -> None:
     documents = read_documents(chosen.build / "train.jsonl", encoder)
     print(f"read {len(documents)} documents, {sum(len(d.ids) for d in documents) / 1e6:.2f} M tokens", flush=True)
     held_out = choose_held_out(chosen.build / "valid.jsonl", encoder)
-    model = Model(Shape())
-    wire_copying(model)
-    team = Team(model, chosen.processes)
+    team = Team(begin(encoder, chosen), chosen.processes)
     signal.signal(signal.SIGTERM, lambda *_: team.asked_to_stop.set())
 
     def work(member: int) -> None:
-        run = Run(team, member, chosen.minutes, chosen.build)
+        run = Run(team, member, chosen, Questions(encoder, SEED + 1000 * member))
         if chosen.resume:
             run.resume()
-        seed = SEED + 1000 * member + run.step
-        conversations, repeats = endless_batches(documents, BATCH_TOKENS, seed), endless_repeats(BATCH_TOKENS, seed)
-        chooser = random.Random(seed)
-
-        def choose_batch(done: float) -> Batch:
-            again = done < COPYING_ENDS or chooser.random() < REPEAT_SHARE
-            return next(repeats if again else conversations)
-
-        run.work(choose_batch, held_out)
+        run.work(mix(documents, run, copying=0.0 if chosen.start else COPYING_ENDS), held_out)
 
     others = [team.context.Process(target=work, args=(member,)) for member in range(1, chosen.processes)]
     for other in others:

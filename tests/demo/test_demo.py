@@ -14,6 +14,7 @@ import ollama
 import openai
 import pytest
 
+from ossian.engines.memory import has_kernels
 from server_process import Server
 
 QUESTION = "Explain recursion in Python."
@@ -49,6 +50,19 @@ def test_one_object_holds_answer_thinking_and_all_six_figures(server: Server) ->
     counts = ("prompt_eval_count", "eval_count")
     durations = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")
     assert all(isinstance(answer[name], int) and answer[name] > 0 for name in (*counts, *durations))
+
+
+@pytest.mark.skipif(not has_kernels(), reason="llama.cpp serves one answer at once")
+async def test_a_short_question_is_answered_while_a_long_one_is_still_read(server: Server) -> None:
+    """A chat, or a suggestion while one types, does not wait for another chat's twenty thousand tokens."""
+    long = {"model": "demo", "messages": [{"role": "user", "content": "lists and tuples. " * 5_000}], "stream": False}
+    async with httpx2.AsyncClient(base_url=server.url, timeout=120) as client:
+        slow = asyncio.create_task(client.post("/api/chat", json=long | {"options": {"num_predict": 1}}))
+        await asyncio.sleep(0.5)  # it has begun to read
+        quick = await client.post("/api/chat", json={"model": "demo", "messages": HELLO, "stream": False})
+        assert quick.json()["message"]["content"]
+        assert not slow.done()
+        assert (await slow).json()["prompt_eval_count"] > 20_000
 
 
 def test_a_stream_says_what_the_whole_answer_says(server: Server) -> None:
