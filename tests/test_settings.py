@@ -32,6 +32,7 @@ EXAMPLES = {
     "OSSIAN_LLAMA_SERVER": ("~/llama-server", Path.home() / "llama-server"),
     "OSSIAN_MAX_BODY": ("1024", 1024),
     "OSSIAN_EMBEDDER": ("off", "off"),
+    "OSSIAN_EMBEDDER_KEY": ("secret", "secret"),
     "OSSIAN_PASSAGE_TOKENS": ("800", 800),
     "OSSIAN_WORKFLOW": ("off", False),
 }

@@ -51,7 +51,7 @@ def open_library(settings: Settings, pool: Pool, start: StartModel | None = None
     return Library(
         lambda: open_shelf(settings.library, settings.home),
         Roots(settings.home / "library.json"),
-        find_embedder=lambda: find_embedder(settings.embedder, embedders),
+        find_embedder=lambda: find_embedder(settings.embedder, embedders, settings.embedder_key),
         is_busy=lambda: any(seat.users for seat in pool.loaded()),
         close_embedder=embedders.close,
         memory=GivenMemory(store),
@@ -59,12 +59,12 @@ def open_library(settings: Settings, pool: Pool, start: StartModel | None = None
     )
 
 
-def find_embedder(name: str, pool: Pool) -> Embedder | None:
+def find_embedder(name: str, pool: Pool, key: str = "") -> Embedder | None:
     """Who gives texts their meaning: a server, or a model of this disk; None where there is none."""
     if name == "off":
         return None
     if "://" in name:
-        remote = read_remote(name)
+        remote = read_remote(name, key)
         return Embedder(f"{remote.model}@{remote.url}", remote.embed)
     file = pool.find(name)
     if file is None or "embedding" not in file.capabilities:

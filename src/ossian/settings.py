@@ -116,7 +116,7 @@ class Settings:
     context_length: int = 0
     max_queue: int = 512
     max_loaded_models: int = 0
-    num_parallel: int = 1
+    num_parallel: int = 0
     load_timeout: float = 300.0
     threads: int = 0
     engine: str = "auto"
@@ -126,6 +126,7 @@ class Settings:
     llama_server: Path | None = None
     max_body: int = 64 * 1024 * 1024
     embedder: str = "all-minilm"
+    embedder_key: str = ""
     passage_tokens: int = 1_600
     workflow: bool = True
 
@@ -172,7 +173,10 @@ VARIABLES = (
         "how many models at once; 0: three, as far as memory allows",
     ),
     Variable(
-        "num_parallel", ("OSSIAN_NUM_PARALLEL", "OLLAMA_NUM_PARALLEL"), read_count, "answers one model writes at once"
+        "num_parallel",
+        ("OSSIAN_NUM_PARALLEL", "OLLAMA_NUM_PARALLEL"),
+        read_count,
+        "answers one model writes at once, each with a whole context; 0: four that share one, with llama.cpp one",
     ),
     Variable(
         "load_timeout",
@@ -213,6 +217,7 @@ VARIABLES = (
         str,
         "who gives documents their meaning: a model, or http://server/v1#model; off: words alone",
     ),
+    Variable("embedder_key", ("OSSIAN_EMBEDDER_KEY",), str, "the key that such a server wants"),
     Variable("workflow", ("OSSIAN_WORKFLOW",), read_switch, "on: the page shows recent requests; off: none is kept"),
     Variable(
         "passage_tokens",

@@ -68,8 +68,8 @@ def test_it_is_counted_for_the_engine_that_will_serve(
     monkeypatch: pytest.MonkeyPatch, model: ModelFile, settings: Settings, kernels: bool, native: bool
 ) -> None:
     monkeypatch.setattr(memory, "has_kernels", lambda: kernels)
-    assert serving_of(model, settings) == Serving(native, 1)
-    assert serving_of(model, replace(settings, num_parallel=3)).parallel == 3
+    assert serving_of(model, settings) == Serving(native, 1, together=4 if native else 1)
+    assert serving_of(model, replace(settings, num_parallel=3)) == Serving(native, 3, together=3)
 
 
 def test_llama_cpp_may_remember_other_prompts_in_half_of_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Answers as a scheduler gives them, and a model that says what it is told to."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,10 +20,12 @@ class Heard:
 
     steps: list[Step] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
+    place: float = 0.0  # in the order in which answers ended
 
     def put(self, step: Step) -> None:
         self.steps.append(step)
         if isinstance(step, Finished | Failed):
+            self.place = time.monotonic()
             self.ended.set()
 
     def wait(self) -> "Heard":
@@ -48,18 +51,20 @@ def write(scheduler: Scheduler, jobs: Sequence[Callable[[Heard], Job]]) -> list[
 
 
 class Recital:
-    """A model that goes on with a given text, whatever it reads, and counts steps and rows."""
+    """A model that goes on with a given text, whatever it reads, and counts steps, rows, and what they would take."""
 
     shape = Shape(1, 32, 1, 1, 32, 1, 1, 32, 1000, 128, 4096, 1e-5, 1e4, 1.0, 4096)
 
     def __init__(self, text: list[int]) -> None:
         self.text = text
         self.rows: list[int] = []
+        self.seconds = self.seconds_for_a_row = 0.0
         self.begun, self.may_go_on = threading.Event(), threading.Event()
         self.may_go_on.set()
 
     def forward(self, batch: Batch, cache: object, stop: object) -> NDArray[np.float32]:
         self.rows.append(len(batch.tokens))
+        self.seconds += len(batch.tokens) * self.seconds_for_a_row
         self.begun.set()
         assert self.may_go_on.wait(60)
         logits = np.zeros((len(batch.wanted), 1000), np.float32)

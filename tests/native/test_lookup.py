@@ -131,7 +131,7 @@ def test_a_guess_that_has_no_place_is_given_up(small: Path, kernels: ModuleType)
         told.append(heard.steps)
         scheduler.close()
     assert told[0] == told[1]
-    assert told[0][-1] == Failed("the cache is full: other answers hold it. Please ask again")
+    assert told[0][-1] == Failed("the cache has no room for this answer")
 
 
 # The demo model, which knows words
@@ -140,7 +140,7 @@ def test_a_guess_that_has_no_place_is_given_up(small: Path, kernels: ModuleType)
 @pytest.fixture
 def engines(kernels: ModuleType) -> Iterator[list[Engine]]:
     name = kernels.__name__.rpartition("_")[2]
-    pair = [load_engine(DEMO, context=1024, together=8, threads=1, kernels=name, guesses=on) for on in (False, True)]
+    pair = [load_engine(DEMO, context=1024, parallel=8, threads=1, kernels=name, guesses=on) for on in (False, True)]
     for engine in pair:
         guessing(engine.scheduler, Free())
     yield pair

@@ -99,7 +99,8 @@ def serve_natively(spec: dict[str, Any], farewells: list[Callable[[], None]]) ->
         engine = load_engine(
             Path(spec["model"]),
             context=spec["context"],
-            together=spec["parallel"],
+            parallel=spec["parallel"],
+            together=spec["together"],
             threads=spec["threads"],
             kernels=spec["kernels"],
             cache=Path(spec["cache"]) if spec["cache"] else None,

@@ -16,6 +16,7 @@ WORKING_BYTES = 768 * 1024**2  # buffers of llama.cpp and this server; below 0.4
 BYTES_PER_VALUE = 2  # keys and values are kept in F16
 SMALLEST_CONTEXT = 4_096
 LARGEST_CONTEXT = 131_072
+SHARING = 4  # answers of our own engine that share the memory of one context, where nothing is set
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 CGROUP_STAT = Path("/sys/fs/cgroup/memory.stat")
 
@@ -42,16 +43,21 @@ def free_memory() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """How a model is served: by our own engine or llama.cpp, and so many answers at once."""
+    """How a model is served: by our own engine or llama.cpp, with room for `parallel` answers of a whole context.
+
+    together: so many answers are written at once, in that room
+    """
 
     native: bool = False
     parallel: int = 1
+    together: int = 1
 
 
 def serving_of(model: ModelFile, settings: Settings) -> Serving:
     """The engine that will serve a model. Where ours turns out not to run the file, llama.cpp needs less than this."""
     native = model.is_gpt_oss and wants_native(settings) and (settings.engine == "native" or has_kernels())
-    return Serving(native, max(1, settings.num_parallel))
+    together = settings.num_parallel or (SHARING if native else 1)
+    return Serving(native, settings.num_parallel or 1, together)
 
 
 def wants_native(settings: Settings) -> bool:

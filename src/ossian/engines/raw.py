@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ossian.chat import ChatRequest, CompletionRequest, Done, Events, ModelInfo, Sampling, Text
 from ossian.engines.finish import Finish
 from ossian.engines.hearing import Likely, trim
-from ossian.engines.memory import physical_cores, spare_memory
+from ossian.engines.memory import physical_cores, serving_of, spare_memory
 from ossian.engines.meter import Meter
 from ossian.engines.runner import Runner, RunnerSpec
 from ossian.engines.steps import Piece, Timings
@@ -23,10 +23,12 @@ from ossian.store.catalogue import ModelFile
 
 def spec_of(file: ModelFile, context: int, settings: Settings) -> RunnerSpec:
     """How the process of a model file is started on this machine."""
+    serving = serving_of(file, settings)
     return RunnerSpec(
         model=file.path,
         context=context,
-        parallel=max(1, settings.num_parallel),
+        parallel=serving.parallel,
+        together=serving.together,
         threads=settings.threads or physical_cores(),
         embedding="embedding" in file.capabilities,
         reranking="rerank" in file.capabilities,

@@ -55,6 +55,7 @@ STREAMED = {
 class RunnerSpec:
     """How a model's process is started. `context` is tokens for each of `parallel` answers.
 
+    together: so many answers our own engine writes at once in that room, 0: `parallel`
     template: conversations go through the chat template in the file
     native: our own engine; else llama.cpp's
     cache: where what was read is kept, up to `cache_bytes`, 0: nothing; llama.cpp keeps `spare` bytes more in memory.
@@ -66,6 +67,7 @@ class RunnerSpec:
     model: Path
     context: int
     parallel: int = 1
+    together: int = 0
     threads: int = 2
     embedding: bool = False
     reranking: bool = False

@@ -4,7 +4,7 @@ The final channel stands open, and in it the code before the cursor: the model g
 """
 
 import datetime
-from collections.abc import Iterator
+import re
 
 from ossian.chat import ChatRequest, Message
 from ossian.harmony.render import Prompt, render
@@ -15,6 +15,7 @@ INSTRUCTIONS = (
     "nothing that stands before or after the cursor already."
 )
 FENCE = "```"
+OPENERS, CLOSERS, QUOTES = "([{", ")]}", "\"'`"
 REPEATED_LINES = 12  # of the code before the cursor, said again by the model, so that it goes on from there
 
 
@@ -94,8 +95,38 @@ def depth(line: str) -> int:
 def drop_overlap(line: str, rest: str) -> str:
     """A line without the end of it that the rest of the line says already.
 
-    >>> drop_overlap("a, b)", ") -> int:")
-    'a, b'
+    >>> drop_overlap("a, b)", ") -> int:"), drop_overlap("len(x)", ")"), drop_overlap("or True", "else c")
+    ('a, b', 'len(x)', 'or True')
     """
-    sizes: Iterator[int] = (size for size in range(len(rest), 0, -1) if line.endswith(rest[:size]))
-    return line[: len(line) - next(sizes, 0)]
+    for size in range(len(rest), 0, -1):
+        if line.endswith(rest[:size]) and is_said_twice(line, rest, size):
+            return line[:-size]
+    return line
+
+
+def is_said_twice(line: str, rest: str, size: int) -> bool:
+    """Whether the line's end is not its own: no part of a word, and no bracket or quote that is opened in the line."""
+    end = rest[:size]
+    if is_inside_word(line, len(line) - size) or is_inside_word(rest, size):
+        return False
+    if any(end.count(mark) % 2 and not line.count(mark) % 2 for mark in QUOTES):
+        return False
+    return count_unopened(end) <= count_unopened(line)
+
+
+def is_inside_word(text: str, place: int) -> bool:
+    return bool(re.search(r"\w\Z", text[:place]) and re.match(r"\w", text[place:]))
+
+
+def count_unopened(text: str) -> int:
+    """Closing brackets that nothing in the text opens.
+
+    >>> count_unopened("f(a))"), count_unopened("f(a)")
+    (1, 0)
+    """
+    unopened = depth = 0
+    for sign in text:
+        depth += (sign in OPENERS) - (sign in CLOSERS)
+        if depth < 0:
+            unopened, depth = unopened + 1, 0
+    return unopened

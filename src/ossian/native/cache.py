@@ -11,7 +11,7 @@ import hashlib
 import math
 import mmap
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -125,28 +125,40 @@ class PrefixCache:
         self._shelf.close()
 
     def start(self, tokens: Sequence[int]) -> Lease:
-        """A lease that begins with the longest known beginning of a prompt. At least its last token is left to be read.
+        """A lease that begins with the longest known beginning of a prompt, as far as there is room to fetch it.
 
-        Raises CacheFull.
+        At least its last token is left to be read.
         """
         lease = Lease(chain=self._model)
-        try:
-            while len(lease.tokens) + BLOCK_TOKENS < len(tokens):
-                piece = tokens[len(lease.tokens) : len(lease.tokens) + BLOCK_TOKENS]
-                name = name_block(lease.chain, piece)
-                block = self._find(name)
-                if block is None:
-                    break
-                self._holders[block] += 1
-                lease.blocks.append(block)
-                lease.tokens += piece
-                lease.chain = name
+        with contextlib.suppress(CacheFull):
+            self._follow(lease, tokens, self._find)
             self._start_with_tail(lease, tokens[len(lease.tokens) : -1])
-        except CacheFull:
-            self.release(lease)
-            raise
         lease.known = len(lease.tokens)
         return lease
+
+    def go_on(self, lease: Lease, waiting: Sequence[int]) -> int:
+        """Take over what others have read since of the tokens that come next; how many need not be read any more."""
+        before = len(lease.tokens)
+        if len(lease.blocks) * BLOCK_TOKENS == before:
+            self._follow(lease, [*lease.tokens, *waiting], self._known.get)
+        return len(lease.tokens) - before
+
+    def _follow(self, lease: Lease, tokens: Sequence[int], find: Callable[[Name], int | None]) -> None:
+        while len(lease.tokens) + BLOCK_TOKENS < len(tokens):
+            piece = tokens[len(lease.tokens) : len(lease.tokens) + BLOCK_TOKENS]
+            name = name_block(lease.chain, piece)
+            block = find(name)
+            if block is None:
+                return
+            self._holders[block] += 1
+            lease.blocks.append(block)
+            lease.tokens += piece
+            lease.chain = name
+
+    @property
+    def room(self) -> int:
+        """Blocks that nobody holds."""
+        return self._holders.count(0)
 
     def _start_with_tail(self, lease: Lease, rest: Sequence[int]) -> None:
         """Copy what is known of the tokens that come next, as far as they are those of the tail."""
@@ -219,10 +231,13 @@ class PrefixCache:
         if name in self._known:
             self._known.move_to_end(name)
             return self._known[name]
-        block = self._take()
-        tokens = self._shelf.load(name, self.numbers.keys[block], self.numbers.values[block])
+        block, tokens = self._take(), None
+        try:
+            tokens = self._shelf.load(name, self.numbers.keys[block], self.numbers.values[block])
+        finally:
+            if tokens is None:
+                self._free.append(block)
         if tokens is None:
-            self._free.append(block)
             return None
         self._tails |= {name: tokens} if len(tokens) else {}
         self._known[name], self._names[block] = block, name

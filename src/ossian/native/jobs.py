@@ -69,6 +69,11 @@ class Job:
     lease: Lease | None = field(default=None, init=False)
     written: int = field(default=0, init=False)
     waiting: list[int] = field(default_factory=list, init=False)  # tokens to be read before the next can be drawn
+    known: int = field(default=0, init=False)  # tokens of the prompt that the cache had
+    text: list[int] = field(default_factory=list, init=False)  # all its tokens, where it gave its place back
+    refused: bool = field(default=False, init=False)  # there was no room for it, and no answer has ended since
+    passed: int = field(default=0, init=False)  # how many later ones were let in before it
+    told: int = field(default=0, init=False)  # tokens of the prompt that are said to be read
     sampler: Sampler = field(init=False)
     lookup: Lookup | None = field(default=None, init=False)
     guessed: int = field(default=0, init=False)

@@ -20,14 +20,17 @@ def load_engine(
     path: Path,
     *,
     context: int,
-    together: int,
+    parallel: int = 1,
+    together: int = 0,
     threads: int,
     kernels: str = "",
     cache: Path | None = None,
     cache_bytes: int = 0,
     guesses: bool = True,
 ) -> Engine:
-    """Load a gpt-oss file for `together` answers of `context` tokens each.
+    """Load a gpt-oss file with room for `parallel` answers of `context` tokens each.
+
+    `together` answers are written at once, in that room; 0: as many as it is for.
 
     Raises KernelsMissing, NotForUs (another engine may run the file), BadRequest (a damaged file).
     """
@@ -36,9 +39,9 @@ def load_engine(
     vocabulary = Vocabulary(weights.metadata)
     endings = frozenset(vocabulary.special[name] for name in ENDINGS if name in vocabulary.special)
     context = min(context, weights.shape.context)
-    blocks = -(-context // BLOCK_TOKENS) * together
+    blocks = -(-context // BLOCK_TOKENS) * parallel
     identity = identify(path, CACHE_VERSION)
     shelf = BlockFiles(CacheFolder(cache, cache_bytes), identity.hex()) if cache and cache_bytes else None
     prefixes = PrefixCache(weights.shape, blocks, identity, shelf)
-    scheduler = Scheduler(Model(weights, module, threads), prefixes, endings, context, together, guesses)
+    scheduler = Scheduler(Model(weights, module, threads), prefixes, endings, context, together or parallel, guesses)
     return Engine(scheduler, vocabulary, endings)

@@ -18,6 +18,7 @@ FIRST_CHANCES = (0.3, 0.4, 0.6, 0.8, 0.9)  # of a guess behind 2, 3, 4, 8, 16 eq
 LATEST_SHARE = 1 / 8  # of the latest guess in the average
 LEAST_CHANCE = 0.05  # a guess less likely than this is not thought about
 GAIN_NEEDED = 1.05  # what looks smaller may be noise
+SHORTEST_STEP = 1e-6  # seconds; a coarse clock shows none at all
 FRESH_STEPS = 400  # a measure that is older is forgotten, so that what was slow once is tried again
 
 
@@ -92,6 +93,7 @@ class Pace:
     def note(self, rows: int, seconds: float) -> None:
         """A step was made. A shorter time counts more: other work on the machine makes steps longer, none shorter."""
         self._steps += 1
+        seconds = max(seconds, SHORTEST_STEP)
         oldest, size = self._steps - FRESH_STEPS, coarse(rows)
         self._measured = {each: measure for each, measure in self._measured.items() if measure[1] > oldest}
         if size in self._measured:

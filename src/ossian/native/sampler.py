@@ -137,7 +137,7 @@ class Sampler:
             case "top_p":
                 chances = chances_of(logits, tokens)
                 return keep_share(tokens, chances, np.argsort(-chances, kind="stable"), rules.top_p)
-        likely: Ids = tokens[logits[tokens] >= logits[tokens].max() + np.log(rules.min_p)]
+        likely: Ids = tokens[logits[tokens] >= logits[tokens].max() + np.log(min(1.0, rules.min_p))]
         return likely
 
 
