@@ -114,11 +114,16 @@ def ask(shelf: Shelf, maker: Maker) -> None:
     questions = [" ".join(maker.words(WORDS_OF_A_QUESTION)) for _ in range(QUESTIONS)]
     vectors = maker.vectors(QUESTIONS)
 
+    known = dict(zip(questions, vectors, strict=True))
+
     async def embed(texts: Sequence[str]) -> list[list[float]]:
-        return [vectors[questions.index(text) % QUESTIONS].tolist() for text in texts]
+        return [known.get(text, vectors[0]).tolist() for text in texts]
 
     words, both = Search(shelf), Search(shelf, Embedder(EMBEDDER, embed))
     with asyncio.Runner() as loop:
+        for search in (words, both):
+            with timed("learning what is usual"):
+                loop.run(search.calibrate(["c"]))
         spread_of("words", [lambda q=q: loop.run(words.find(["c"], q)) for q in questions])
         spread_of("meaning", [lambda v=v: shelf.find_meaning("c", EMBEDDER, v, 200) for v in vectors])
         spread_of("both", [lambda q=q: loop.run(both.find(["c"], q)) for q in questions])

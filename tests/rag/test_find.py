@@ -203,6 +203,17 @@ def test_globs_find_in_folders_and_respect_rules(folder: Path) -> None:
     assert skipped(folder, f"{folder}/*.java") == {"*.java": "nothing matches"}
 
 
+def test_a_glob_enters_no_folder_that_cannot_match(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "deep" / "er" / "x.md").write_text("x")
+    (folder / "y.md").write_text("y")
+    entered, scan = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: entered.append(path) or scan(path))
+    assert [one.path.name for one in find_files([folder / "*.md"])] == ["y.md"]
+    assert entered == [folder]
+    assert [one.path.name for one in find_files([folder / "*" / "er" / "*.md"])] == ["x.md"]
+
+
 def test_a_name_with_brackets_is_no_glob_where_such_a_file_exists(folder: Path) -> None:
     write(folder, {"notes[1].md": "x"})
     assert found(folder, folder / "notes[1].md") == ["notes[1].md"]

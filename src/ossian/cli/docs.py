@@ -1,6 +1,7 @@
 """`ossian docs`: a person's own documents, put in, listed, searched and asked."""
 
 import json
+import os
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -38,7 +39,7 @@ def add_command(
 
 def absolute(path: str) -> str:
     """A path as the server can find it."""
-    return str(Path(path).expanduser().absolute())
+    return os.path.normpath(Path(path).expanduser().absolute())
 
 
 def add(client: Client, name: str, paths: Iterable[str], as_json: bool) -> None:
@@ -69,6 +70,8 @@ def say_added(name: str, end: dict[str, Any], skipped: list[dict[str, Any]]) -> 
         talk(f"and {len(skipped) - LONGEST_SHOWN_REASONS} more: ossian docs status --name {name}")
     changes = f", {end['removed']} gone" if end["removed"] else ""
     same = f", {end['unchanged']} as before" if end["unchanged"] else ""
+    if not (end["files"] or end["unchanged"] or end["removed"]):
+        raise BadRequest("there is nothing that can be searched.", "See: ossian docs add --help")
     talk(f"{name}: {end['files']} files read, {end['chunks']} passages{same}{changes}.")
     talk(f'Ask: ossian docs ask --name {name} "…"')
 
@@ -101,7 +104,8 @@ def describe(file: dict[str, Any]) -> str:
     if file["state"] == "skipped":
         return f"left out: {file['reason']}"
     waiting = f", {file['pending']} passages wait for their meaning" if file["pending"] else ""
-    return f"searchable{waiting}"
+    remark = f", but {file['reason']}" if file["reason"] else ""
+    return f"searchable{waiting}{remark}"
 
 
 @docs.command("search")
@@ -166,10 +170,11 @@ def watch_command(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     """Follow the files of a collection: what changes is read again, until Ctrl+C."""
     client = connect(settings_of())
     roots = client.get(f"/api/library/{name}")["roots"]
+    changes = changes_in(roots)
+    next(changes)
     add(client, name, roots, as_json)
     talk(f"Watching {', '.join(roots)}. Ctrl+C ends it.")
-    for changed in changes_in(roots):
-        follow(client, name, changed, as_json)
+    follow(client, name, changes, as_json)
 
 
 @docs.command("rm")
@@ -186,5 +191,7 @@ def remove_command(
         gone = client.delete(f"/api/library/{name}", {})
     if as_json:
         out.print(json.dumps(gone), markup=False)
+    elif paths and not gone["removed"]:
+        raise BadRequest(f"{name} holds none of these files.", f"See: ossian docs status --name {name}")
     else:
         talk(f"{gone['removed']} files were taken out of {name}.")

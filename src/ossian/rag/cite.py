@@ -5,19 +5,29 @@ A citation is checked against what was given: a known number becomes a link that
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from urllib.parse import quote
 
 from ossian.chat import Source
 from ossian.rag.given import Given
+from ossian.rag.kinds import is_plain, kind_of
 
 INSTRUCTION = "Answer only from the passages below, cite their numbers like [1], and say so if they do not suffice."
 LABEL = "Passages:"
 # gpt-oss was trained to cite as 【1†L3-L8】; most write [1], [1, 2] or [1-3], some with a link of their own behind it.
+NUMBERS = r"\d{1,6}(?:\s?[,;–-]\s?\d{1,6})*"
 CITATION = re.compile(
-    r"\[(\d{1,6}(?:\s?[,;–-]\s?\d{1,6})*)\](?:\([^()\n]{0,300}\))?|【(\d{1,6})(?:†[^【】\n]{0,60})?】"
+    rf"\[\[({NUMBERS})\]\](?:\([^()\n]{{0,300}}\))?|\[({NUMBERS})\](?:\([^()\n]{{0,300}}\))?|"
+    r"【(\d{1,6})(?:†[^【】\n]{0,60})?】"
 )
-UNFINISHED = re.compile(r"\[(?:\d[\d\s,;–-]{0,40}(?:\](?:\([^()\n]{0,300})?)?)?|【(?:\d{1,6}(?:†[^【】\n]{0,60})?)?")
+UNFINISHED = re.compile(
+    r"\[{1,2}(?:\d[\d\s,;–-]{0,40}(?:\]{1,2}(?:\([^()\n]{0,300})?)?)?|【(?:\d{1,6}(?:†[^【】\n]{0,60})?)?"
+)
+# Where a link leads that the model makes up by itself: nobody has checked it.
+FILE_TARGET = re.compile(r"\]\(\s*<?file:[^()\n]{0,500}\)", re.IGNORECASE)
+UNFINISHED_TARGET = re.compile(r"\](?:\((?:\s*<?(?:f|fi|fil|file|file:[^()\n]{0,500})?)?)?\Z", re.IGNORECASE)
 LINK = re.compile(r"\[\[(\d+)\]\]\(file://[^)\s]*(?: \"[^\"]*\")?\)")
+MADE_UP = re.compile(r"^(\[\[.*\]\]|\[.*\](?=\(\s*<?file:))\(.*\)$", re.IGNORECASE)
 MOST_NUMBERS = 10  # of a range
 CHANGED_TITLE = "the file has changed since it was read"
 LIST_TITLE = "Sources"
@@ -42,7 +52,14 @@ def write_place(source: Source) -> str:
     >>> write_place(Source(1, "books", "/a/b.pdf", 3, 9, 2, ""))
     '/a/b.pdf, page 2'
     """
-    return f"{source.path}, page {source.page}" if source.page else f"{source.path}:{source.first_line}"
+    if source.page:
+        return f"{source.path}, page {source.page}"
+    return f"{source.path}:{source.first_line}" if has_lines(source.path) else source.path
+
+
+def has_lines(path: str) -> bool:
+    """Whether the lines of a passage are those of its file, and not, as with Word, of a text that was taken from it."""
+    return is_plain(kind_of(Path(path)))
 
 
 def link_to(source: Source) -> str:
@@ -51,7 +68,8 @@ def link_to(source: Source) -> str:
     >>> link_to(Source(1, "books", "/a/b c.py", 3, 9, None, ""))
     'file:///a/b%20c.py#L3'
     """
-    place = f"#page={source.page}" if source.page else f"#L{source.first_line}"
+    line = f"#L{source.first_line}" if has_lines(source.path) else ""
+    place = f"#page={source.page}" if source.page else line
     return f"file://{quote(source.path)}{place}"
 
 
@@ -124,6 +142,11 @@ class Citer:
             return self._pass_mark(text, place, ended)
         if sign == "\n" and self._code in ("`", "``"):
             self._code = ""  # code within a line ends with it
+        if sign == "]" and not self._code:
+            if not ended and UNFINISHED_TARGET.match(text, place):
+                return "", 0
+            target = FILE_TARGET.match(text, place)
+            return ("] ", len(target[0])) if target else (sign, 1)  # or what follows would be its target
         if self._code or sign not in " [【":
             return sign, 1
         start = place
@@ -159,14 +182,14 @@ class Citer:
     def _cite(self, found: re.Match[str], space: str) -> tuple[str, int]:
         """Links in the place of a citation. One that nothing was given for goes, with the space before it."""
         taken = len(space) + found.end() - found.start()
-        numbers = read_numbers(found[1] or found[2])
+        numbers = read_numbers(found[1] or found[2] or found[3])
         known = [self.sources[number] for number in numbers if number in self.sources]
         self.cited.update(source.number for source in known)
         if known:
             return space + "".join(map(write_link, known)), taken
         attached = not space and (self._before.isalnum() or self._before in ("_", ")", "]"))
         # Behind a word without a space it is an index, as in scores[0]; and nothing is ever numbered 0.
-        return (space + found[0], taken) if attached or numbers == [0] else ("", taken)
+        return (space + MADE_UP.sub(r"\1 ", found[0]), taken) if attached or numbers == [0] else ("", taken)
 
 
 def read_numbers(text: str) -> list[int]:

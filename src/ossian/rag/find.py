@@ -3,8 +3,9 @@
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -46,14 +47,71 @@ def find_files(paths: Iterable[Path | str]) -> Iterator[Found | Skipped]:
     """
     seen: set[Path] = set()
     for path in paths:
-        for one in find_at(Path(path).expanduser().absolute()):
+        for one in find_at(normal(Path(path))):
             if one.path not in seen:
                 seen.add(one.path)
                 yield one
 
 
+def find_changed(paths: Iterable[Path], roots: Sequence[Path]) -> Iterator[Found | Skipped]:
+    """What lies at paths that have changed, as the roots that they lie under, or that lie under them, have it."""
+    seen: set[Path] = set()
+    for path in map(normal, paths):
+        for root in roots:
+            for one in find_under(path, root):
+                if one.path not in seen:
+                    seen.add(one.path)
+                    yield one
+
+
+def is_related(path: Path, root: Path) -> bool:
+    """Whether one of these lies under the other."""
+    path, base = normal(path), base_of(root)
+    return base.is_relative_to(path) or path.is_relative_to(base)
+
+
+def find_under(path: Path, root: Path) -> Iterator[Found | Skipped]:
+    base, matches = base_of(root), matcher_of(root)
+    if base.is_relative_to(path):
+        yield from find_at(root)
+    elif path.is_relative_to(base):
+        yield from (one for one in descend(base, path) if matches(one.path))
+
+
+def descend(base: Path, path: Path) -> Iterator[Found | Skipped]:
+    """A path under a folder, unless it or a folder on the way is left out."""
+    rules, at = rules_for(base), base
+    for part in path.relative_to(base).parts:
+        rules, at = (*rules_of(at), *rules), at / part
+        if os.path.lexists(at) and (why := find_reason_for_entry(at, at.is_dir(), rules)):
+            yield Skipped(at, why)
+            return
+    if path.is_dir():
+        yield from walk(path, rules)
+    elif os.path.lexists(path):
+        yield look_at(path)
+
+
+def normal(path: Path) -> Path:
+    """A path as it is told of a file that is found."""
+    return Path(os.path.normpath(path.expanduser().absolute()))
+
+
+def base_of(path: Path) -> Path:
+    """A path itself, or the last plain folder of a glob."""
+    return normal(next(each for each in (path, *path.parents) if not GLOB.search(str(each)) or each.exists()))
+
+
+def matcher_of(path: Path) -> Callable[[Path], bool]:
+    """Whether a path lies at or under this one, or is matched by this glob, or lies in a folder that is."""
+    base = base_of(path)
+    if base == normal(path):
+        return lambda one: one.is_relative_to(base)
+    wanted = GitIgnoreSpec.from_lines([f"/{normal(path).relative_to(base).as_posix()}"])
+    return lambda one: one.is_relative_to(base) and wanted.match_file(one.relative_to(base).as_posix())
+
+
 def find_at(path: Path) -> Iterator[Found | Skipped]:
-    path = Path(os.path.normpath(path))
     if path.is_dir():
         yield from walk(path, rules_for(path))
     elif path.exists():
@@ -71,21 +129,35 @@ def rules_for(folder: Path) -> tuple[Rules, ...]:
 
 def find_glob(pattern: Path) -> Iterator[Found | Skipped]:
     """The files under the glob's last plain folder that it matches, or whose folder it matches."""
-    base = next(folder for folder in pattern.parents if not GLOB.search(str(folder)))
-    wanted = GitIgnoreSpec.from_lines([f"/{pattern.relative_to(base).as_posix()}"])
+    base, matches = base_of(pattern), matcher_of(pattern)
     if not base.is_dir():
         yield Skipped(pattern, "there is no such folder")
         return
     matched = False
-    for one in walk(base, rules_for(base)):
-        if wanted.match_file(one.path.relative_to(base).as_posix()):
+    for one in walk(base, rules_for(base), may_lead_to(pattern, base)):
+        if matches(one.path):
             matched = True
             yield one
     if not matched:
         yield Skipped(pattern, "nothing matches")
 
 
-def walk(folder: Path, above: tuple[Rules, ...]) -> Iterator[Found | Skipped]:
+def may_lead_to(pattern: Path, base: Path) -> Callable[[Path], bool]:
+    """Whether what a glob matches may lie in a folder, so that `~/*.md` does not walk through all of a home."""
+    parts = pattern.relative_to(base).parts
+    if "**" in parts:
+        return lambda folder: True
+
+    def may(folder: Path) -> bool:
+        names = folder.relative_to(base).parts
+        return all(fnmatchcase(name, part) for name, part in zip(names, parts, strict=False))
+
+    return may
+
+
+def walk(
+    folder: Path, above: tuple[Rules, ...], enters: Callable[[Path], bool] = lambda folder: True
+) -> Iterator[Found | Skipped]:
     """All in a folder by name, files before folders; a link to a folder is not followed, or it could lead round."""
     pending = [(folder, above)]
     while pending:
@@ -103,7 +175,7 @@ def walk(folder: Path, above: tuple[Rules, ...]) -> Iterator[Found | Skipped]:
             if why := find_reason_for_entry(path, is_folder, rules):
                 yield Skipped(path, why)
             elif is_folder:
-                folders.append((path, rules))
+                folders += [(path, rules)] if enters(path) else []
             else:
                 yield look_at(path)
         pending += reversed(folders)

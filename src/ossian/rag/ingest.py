@@ -10,14 +10,14 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
 from ossian.errors import CollectionNotFound, Unreadable
-from ossian.rag.find import GLOB, Found, Skipped, find_files
-from ossian.rag.reader import Contents, Reader
+from ossian.rag.find import Found, Skipped, base_of, find_changed, find_files, is_related, matcher_of, normal
+from ossian.rag.reader import Reader
 from ossian.rag.store import DIGEST_BYTES, KeptFile, Reading, Shelf
 
 READ_AHEAD = 4  # files that may be read while others are written
@@ -26,7 +26,10 @@ BATCH_CHUNKS, BATCH_SECONDS = 2_000, 0.5  # a transaction is ended by either
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A file that is searchable now, or was left out and why. `done` of `total` files have been looked at."""
+    """A file that is searchable now, or was left out. `done` of `total` files have been looked at.
+
+    `reason` tells why it was left out, or what of it could not be read.
+    """
 
     status: Literal["reading", "skipped"]
     path: str
@@ -67,10 +70,17 @@ class Batch:
         return self.chunks >= BATCH_CHUNKS or time.monotonic() - self.since > BATCH_SECONDS
 
 
-def ingest(shelf: Shelf, reader: Reader, collection: str, paths: Sequence[Path]) -> Steps:
-    """Make a collection hold what lies at these paths; the last thing told is what came of it. Raises LibraryFailed."""
+def ingest(
+    shelf: Shelf, reader: Reader, collection: str, paths: Sequence[Path], roots: Sequence[Path] | None = None
+) -> Steps:
+    """Make a collection hold what lies at these paths; the last thing told is what came of it. Raises LibraryFailed.
+
+    roots: the paths have changed, and are read as these, which were put in, would have them read
+    """
     known = find_known(shelf, collection)
-    found = list(find_files(paths))
+    if roots is not None:
+        paths = [path for path in paths if any(is_related(path, root) for root in roots)]
+    found = list(find_files(paths) if roots is None else find_changed(paths, roots))
     new = [one for one in found if not is_unchanged(one, known)]
     unchanged = len(found) - len(new)
     files = chunks = skipped = 0
@@ -78,7 +88,7 @@ def ingest(shelf: Shelf, reader: Reader, collection: str, paths: Sequence[Path])
         files, chunks = files + (not reading.skipped), chunks + len(reading.chunks)
         skipped += bool(reading.skipped)
         status: Literal["reading", "skipped"] = "skipped" if reading.skipped else "reading"
-        yield Step(status, reading.path, unchanged + done, len(found), reading.skipped)
+        yield Step(status, reading.path, unchanged + done, len(found), reading.skipped or reading.remark)
     gone = find_gone(known, paths, {str(one.path) for one in found})
     removed = shelf.forget(collection, gone) if gone else 0
     yield Ingested(files, chunks, skipped, unchanged, removed)
@@ -91,13 +101,13 @@ def find_known(shelf: Shelf, collection: str) -> Mapping[str, KeptFile]:
 
 
 def is_unchanged(one: Found | Skipped, known: Mapping[str, KeptFile]) -> bool:
-    """Whether a file is kept as it is. One that could not be read is tried again."""
+    """Whether a file is kept as it is. One whose bytes could not be had is tried again."""
     kept = known.get(str(one.path))
     if kept is None:
         return False
     if isinstance(one, Skipped):
         return kept.reason == one.why
-    return kept.state != "skipped" and (kept.size, kept.modified) == (one.size, one.modified)
+    return bool(kept.digest) and (kept.size, kept.modified) == (one.size, one.modified)
 
 
 def keep_all(
@@ -116,7 +126,8 @@ def keep_all(
 
 def keep(shelf: Shelf, collection: str, batch: Batch) -> list[Reading]:
     """Write a batch; a path that a person mistyped is told and not kept."""
-    shelf.keep(collection, [each for each in batch.readings if not each.skipped or os.path.lexists(each.path)])
+    if kept := [each for each in batch.readings if not each.skipped or os.path.lexists(each.path)]:
+        shelf.keep(collection, kept)
     return batch.readings
 
 
@@ -140,19 +151,18 @@ def read(reader: Reader, one: Found | Skipped) -> Reading:
     """A file with its chunks, or why it has none."""
     if isinstance(one, Skipped):
         return Reading(str(one.path), 0, 0, b"", skipped=one.why)
+    reading = Reading(str(one.path), one.size, one.modified, b"")
     try:
-        digest = digest_file(one.path)
+        reading = replace(reading, digest=digest_file(one.path))
         contents = reader.read(one.path)
     except OSError as error:
-        return Reading(str(one.path), one.size, one.modified, b"", skipped=(error.strerror or str(error)).lower())
+        return replace(reading, digest=b"", skipped=(error.strerror or str(error)).lower())
     except Unreadable as error:
-        return Reading(str(one.path), one.size, one.modified, b"", skipped=str(error))
-    skipped = "" if contents.chunks else why_empty(contents)
-    return Reading(str(one.path), one.size, one.modified, digest, contents.kind, contents.chunks, skipped)
-
-
-def why_empty(contents: Contents) -> str:
-    return "; ".join(contents.remarks) or "there is no text in it"
+        return replace(reading, skipped=str(error))
+    remark = "; ".join(contents.remarks)
+    if not contents.chunks:
+        return replace(reading, kind=contents.kind, skipped=remark or "there is no text in it")
+    return replace(reading, kind=contents.kind, chunks=contents.chunks, remark=remark)
 
 
 def digest_file(path: Path) -> bytes:
@@ -165,17 +175,12 @@ def digest_file(path: Path) -> bytes:
 
 
 def find_gone(known: Iterable[str], paths: Iterable[Path], found: set[str]) -> list[str]:
-    """What a collection knows under these paths and is not found any more. A folder that is missing may come back."""
-    roots = [normal(path) for path in paths if not GLOB.search(str(path))]
-    folders = [root for root in roots if root.is_dir()]
+    """What a collection knows at these paths and is not found any more. A folder that is missing may come back."""
+    there = [matcher_of(path) for path in paths if os.path.lexists(base_of(path))]
+    missing = {normal(path) for path in paths}
     return [
         path
         for path in known
-        if (Path(path) in roots and not os.path.lexists(path))
-        or (path not in found and any(Path(path).is_relative_to(folder) for folder in folders))
+        if (Path(path) in missing and not os.path.lexists(path))
+        or (path not in found and any(matches(Path(path)) for matches in there))
     ]
-
-
-def normal(path: Path) -> Path:
-    """A path as `find_files` tells it."""
-    return Path(os.path.normpath(path.expanduser().absolute()))

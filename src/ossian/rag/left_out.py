@@ -21,7 +21,7 @@ SECRET_NAMES = (
     "*.ovpn", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".netrc", "_netrc", ".pgpass", ".my.cnf", ".npmrc",
     ".pypirc", ".htpasswd", ".git-credentials", ".dockercfg", "credentials", "credentials.*", "client_secret*.json",
     "service-account*.json", "service_account*.json", "secrets.*", "*.tfstate", "*.tfstate.*", "*.tfvars",
-    ".vault-token", ".*_history", "*.secret",
+    ".vault-token", ".*_history", "*.secret", "shadow", "gshadow", "application_default_credentials.json",
 )  # fmt: skip
 # Examples of such files hold no secrets, and code or prose about them is what people look for.
 HARMLESS_NAMES = (

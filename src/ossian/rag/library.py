@@ -7,6 +7,7 @@ import asyncio
 import logging
 import re
 import threading
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from ossian.chat import ChatRequest, Done, Events, Source, Sources, Text
 from ossian.errors import BadRequest, CollectionNotFound, OssianError
 from ossian.rag.cite import Citer, write_silence
 from ossian.rag.context import CONTEXT_SHARE, Context, Prepared, estimate_tokens
+from ossian.rag.find import normal
 from ossian.rag.given import Given, GivenMemory
 from ossian.rag.ingest import Ingested, Step, ingest
 from ossian.rag.reader import Reader
@@ -79,8 +81,10 @@ class Library:
     _opened: Search | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
     _filling: asyncio.Task[None] | None = None
-    _filled: str = ""  # the embedder of which nothing is missing
-    _adding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _changes: int = 0  # how often files were put in
+    _filled: tuple[str, int] = ("", 0)  # the embedder of which nothing was missing, after so many changes
+    _learned: dict[str, tuple[int, str]] = field(default_factory=dict)  # chunks, and by whom all had meaning
+    _adding: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))  # by collection
 
     @property
     def shelf(self) -> Shelf:
@@ -144,25 +148,40 @@ class Library:
 
     # --- putting in and taking out ------------------------------------------------------------------------------
 
-    async def add(self, name: str, paths: Sequence[Path]) -> AsyncGenerator[Step | Ingested, None]:
-        """Put files and folders in, step by step; closing this stops the work, and what was told stays."""
-        check_collection_name(name)
-        async with self._adding:
-            self.roots.add(name, paths)
-            steps = ingest(self.shelf, self.reader, name, paths)
-            async with aclosing(in_thread(steps, "reading documents", waits=True)) as told:
-                async for step in told:
-                    yield step
-        self._search.unlearn(name)
-        self._filled = ""
-        self.fill()
+    async def add(
+        self, name: str, paths: Sequence[Path], *, changed: bool = False
+    ) -> AsyncGenerator[Step | Ingested, None]:
+        """Put files and folders in, step by step; closing this stops the work, and what was told stays.
 
-    def remove(self, name: str, paths: Iterable[str] | None = None) -> int:
-        """Take files out of a collection, or the collection away. Raises CollectionNotFound."""
-        gone = self.shelf.forget(name, paths)
-        self._search.unlearn(name)
-        self.roots.forget(name, paths)
-        return gone
+        changed: read them again as what was put in before would have them; what is ignored there stays out
+        """
+        check_collection_name(name)
+        async with self._adding[name]:
+            if not changed:
+                await asyncio.to_thread(self.roots.add, name, paths)
+            roots = await asyncio.to_thread(self.roots.of, name) if changed else None
+            steps = ingest(self.shelf, self.reader, name, paths, roots)
+            try:
+                async with aclosing(in_thread(steps, "reading documents", waits=True)) as told:
+                    async for step in told:
+                        yield step
+            finally:
+                self._changes += 1
+                self.fill()
+
+    def remove(self, name: str, paths: Iterable[Path] | None = None) -> int:
+        """Take files out, and all files of folders; or the whole collection. Raises CollectionNotFound."""
+        gone = None if paths is None else [str(normal(path)) for path in paths]
+        files = None
+        if gone is not None:
+            known = [file.path for file in self.shelf.files(name)]
+            files = [path for path in known if any(Path(path).is_relative_to(each) for each in gone)]
+        count = self.shelf.forget(name, files)
+        if files is None:
+            self._search.unlearn(name)
+            self._learned.pop(name, None)
+        self.roots.forget(name, gone)
+        return count
 
     def fill(self) -> None:
         """Give meaning to what has none, in the background."""
@@ -170,29 +189,44 @@ class Library:
             self._filling = asyncio.get_running_loop().create_task(self._fill())
 
     async def _fill(self) -> None:
-        while (embedder := self.find_embedder()) is not None:
+        learned = -1
+        while True:
+            changes, embedder = self._changes, self.find_embedder()
             try:
                 if self.is_busy():
                     await asyncio.sleep(QUIET_POLL_SECONDS)
-                    continue
-                texts = await asyncio.to_thread(self.shelf.pending, embedder.name, FILL_BATCH)
-                if not texts:
-                    self._filled = embedder.name
-                    await self._learn()
+                elif embedder and (texts := await asyncio.to_thread(self._pending, embedder.name)):
+                    if learned != changes:
+                        await self._learn("")
+                        learned = changes
+                    vectors = await embedder.embed(list(texts.values()))
+                    kept = dict(zip(texts.values(), vectors, strict=True))
+                    await asyncio.to_thread(self.shelf.keep_vectors, embedder.name, kept)
+                else:
+                    self._filled = embedder.name if embedder else "", changes
+                    await self._learn(embedder.name if embedder else "words")
                     await asyncio.to_thread(self.shelf.sweep, UNUSED_SECONDS)
-                    return
-                vectors = await embedder.embed(list(texts.values()))
-                kept = dict(zip(texts.values(), vectors, strict=True))
-                await asyncio.to_thread(self.shelf.keep_vectors, embedder.name, kept)
+                    if changes == self._changes:
+                        return
             except OssianError as error:
                 log.warning("meaning was not filled in: %s", error)
                 await asyncio.sleep(FAILED_PAUSE_SECONDS)
 
-    async def _learn(self) -> None:
-        """Learn anew what is usual in each collection, now that all of it has its meaning."""
-        for name in self.names():
-            self._search.unlearn(name)
-            await self._search.calibrate([name])
+    def _pending(self, embedder: str) -> dict[int, str]:
+        return self.shelf.pending(embedder, FILL_BATCH)
+
+    async def _learn(self, whole: str) -> None:
+        """Learn what is usual in collections that have changed by a tenth since, or have all of a meaning now.
+
+        whole: by whom; empty: some of it is still missing
+        """
+        self._search.use(self.find_embedder())
+        for each in await asyncio.to_thread(self.shelf.collections):
+            chunks, before = self._learned.get(each.name, (0, ""))
+            changed = abs(each.chunks - chunks) > chunks / 10 or (whole and whole != before)
+            if changed or not self._search.is_calibrated([each.name]):
+                await self._search.calibrate([each.name])
+                self._learned[each.name] = each.chunks, whole
 
     # --- answering ----------------------------------------------------------------------------------------------
 
@@ -231,7 +265,7 @@ class Library:
         search.use(embedder)
         if not search.is_calibrated(names):
             await search.calibrate(names)
-        if embedder and embedder.name != self._filled:
+        if embedder and (embedder.name, self._changes) != self._filled:
             self.fill()
         return search
 

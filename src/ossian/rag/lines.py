@@ -6,7 +6,7 @@ from pathlib import Path
 from ossian.errors import BadRequest, Unreadable
 from ossian.rag.ingest import digest_file
 from ossian.rag.kinds import is_plain, kind_of
-from ossian.rag.read_text import read_text
+from ossian.rag.read_text import lines_of, read_text
 from ossian.rag.store import KeptFile
 
 LARGEST_BYTES = 32 << 20
@@ -24,7 +24,7 @@ def read_lines(kept: KeptFile, first: int, last: int) -> tuple[list[str], bool]:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
             raise Unreadable("it is too large to be shown")
-        lines = read_text(path.read_bytes()).splitlines()
+        lines = lines_of(read_text(path.read_bytes()))
         return lines[first - 1 : last], digest_file(path) != kept.digest
     except OSError as error:
         raise Unreadable((error.strerror or str(error)).lower()) from error

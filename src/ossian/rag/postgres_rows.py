@@ -100,7 +100,7 @@ def find_collection(file: Connection, name: str) -> int:
 def put_file(file: Connection, collection: int, prepared: Prepared) -> None:
     """Put a file in, in the place of what was known of its path; what it still holds keeps number and vector."""
     reading, lengths = prepared.reading, prepared.lengths
-    about = (reading.size, reading.modified, reading.digest, reading.kind, reading.skipped)
+    about = (reading.size, reading.modified, reading.digest, reading.kind, reading.skipped or reading.remark)
     values = (collection, digest_of(reading.path), reading.path, *about, len(lengths), sum(lengths))
     (number,) = file.execute(PUT_FILE, values).fetchone() or (0,)
     known = drop_places(file, number)

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ossian.rag.read_text import lines_of
+
 LEAST_WORDS = 3
 MOST_WORDS = 40
 HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$")
@@ -43,7 +45,7 @@ def make_questions(path: str, kind: str, text: str) -> list[Asked]:
 def headings(text: str) -> Iterator[tuple[str, int]]:
     """Headings with their lines; not what looks like one in code."""
     fenced = False
-    for line, words in enumerate(text.splitlines(), 1):
+    for line, words in enumerate(lines_of(text), 1):
         fenced ^= FENCE.match(words) is not None
         if not fenced and (found := HEADING.match(words)):
             yield found[1], line

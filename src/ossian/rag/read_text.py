@@ -36,3 +36,8 @@ def find_text(data: bytes, encoding: str) -> str | None:
         return data.decode(encoding) if encoding else None
     except (UnicodeError, LookupError):
         return None
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines as editors and passages count them: a form feed, for one, ends none."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ossian.errors import LibraryFailed
-from ossian.rag.find import GLOB
-from ossian.rag.ingest import normal
+from ossian.rag.find import base_of, normal
 
 
 @dataclass(slots=True)
@@ -23,21 +22,21 @@ class Roots:
         return [Path(path) for path in self._read().get(collection, ())]
 
     def add(self, collection: str, paths: Sequence[Path]) -> None:
-        """Note paths that lie under none that is noted. Raises LibraryFailed where that cannot be written."""
+        """Note paths that are there and lie under none that is noted. Raises LibraryFailed."""
         with self._lock:
             kept = self._read()
             roots = kept.setdefault(collection, [])
-            for path in paths:
-                new = path if GLOB.search(str(path)) else normal(path)
-                if not any(new.is_relative_to(root) for root in roots):
-                    roots.append(str(new))
-            self._write(kept)
+            there = [normal(path) for path in paths if base_of(path).exists()]
+            roots += [str(new) for new in there if not any(new.is_relative_to(root) for root in roots)]
+            if roots:
+                self._write(kept)
 
     def forget(self, collection: str, paths: Iterable[str] | None = None) -> None:
+        """Forget a collection's paths: all, or these and what lies under them."""
         with self._lock:
-            kept = self._read()
-            gone = set(paths) if paths is not None else set(kept.get(collection, ()))
-            kept[collection] = [path for path in kept.get(collection, ()) if path not in gone]
+            kept, gone = self._read(), tuple(paths) if paths is not None else ("/",)
+            roots = kept.get(collection, ())
+            kept[collection] = [root for root in roots if not any(Path(root).is_relative_to(path) for path in gone)]
             self._write({name: roots for name, roots in kept.items() if roots})
 
     def _read(self) -> dict[str, list[str]]:

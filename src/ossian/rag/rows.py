@@ -46,7 +46,7 @@ def whole(text: str) -> str:
 
 def read_file(row: Sequence[Any]) -> KeptFile:
     path, size, modified, digest, kind, reason, chunks, pending = row
-    state: State = "skipped" if reason else "meaning pending" if pending else "searchable"
+    state: State = "skipped" if reason and not chunks else "meaning pending" if pending else "searchable"
     return KeptFile(path, size, modified, digest, kind, state, reason, int(chunks), int(pending))
 
 

@@ -109,6 +109,7 @@ class Search:
         self.late_candidates = late_candidates
         self.late_seconds = late_seconds
         self._calibrations: dict[tuple[str, ...], Calibration] = {}
+        self._everyday: list[Vector | None] = []  # the meaning of everyday questions
 
     async def find(self, collections: Sequence[str], question: str, count: int = 10, by: By = "both") -> Findings:
         """The passages that fit a question best. Raises CollectionNotFound, LibraryFailed.
@@ -135,10 +136,11 @@ class Search:
         """Search with this embedder from now on; what another one taught counts no more."""
         if (embedder and embedder.name) != (self.embedder and self.embedder.name):
             self._calibrations.clear()
+            self._everyday = []
         self.embedder = embedder
 
     def unlearn(self, collection: str) -> None:
-        """Forget what is usual where this collection is searched: it has changed."""
+        """Forget what is usual where this collection is searched: it is another now."""
         self._calibrations = {names: known for names, known in self._calibrations.items() if collection not in names}
 
     def is_calibrated(self, collections: Sequence[str]) -> bool:
@@ -147,17 +149,28 @@ class Search:
     async def calibrate(self, collections: Sequence[str]) -> Calibration:
         """Learn how near everyday questions come, so that `find` can tell what fits: again when much has changed.
 
-        Nothing is embedded but these questions.
+        Nothing is embedded but these questions, once. What was learned of these collections among others is forgotten.
         """
-        everyday = [await self._closeness(await self._gather(collections, question)) for question in EVERYDAY_QUESTIONS]
-        self._calibrations[tuple(collections)] = calibration = calibrate(everyday)
+        vectors = self._everyday or [await self._vector_of(question) for question in EVERYDAY_QUESTIONS]
+        self._everyday = [] if any(vector is None for vector in vectors) else vectors
+        gathered = [
+            await self._near_words(collections, question, vector)
+            for question, vector in zip(EVERYDAY_QUESTIONS, vectors, strict=True)
+        ]
+        calibration = calibrate([await self._closeness(each) for each in gathered])
+        kept = {names: known for names, known in self._calibrations.items() if not set(names) > set(collections)}
+        self._calibrations = kept | {tuple(collections): calibration}
         return calibration
 
     async def _gather(self, collections: Sequence[str], question: str, by: By = "both") -> Gathered:
-        hits = {} if by == "meaning" else await asyncio.to_thread(self._by_words, collections, question)
         vector = None if by == "words" else await self._vector_of(question)
+        return await self._near_words(collections, question if by != "meaning" else "", vector)
+
+    async def _near_words(self, collections: Sequence[str], question: str, vector: Vector | None) -> Gathered:
+        """What the words of a question find, none where they shall not count, and what its meaning finds."""
+        hits = await asyncio.to_thread(self._by_words, collections, question) if question else {}
         cosines = await asyncio.to_thread(self._near, collections, vector, list(hits))
-        return Gathered(collections, question if by != "meaning" else "", vector, hits, cosines)
+        return Gathered(collections, question, vector, hits, cosines)
 
     def _by_words(self, collections: Sequence[str], question: str) -> dict[int, Hit]:
         """The best place of each chunk that holds words of the question, the best first."""

@@ -78,7 +78,14 @@ def put_file(
     file: sqlite3.Connection, collection: int, reading: Reading, words: Sequence[Words], changes: WordChanges
 ) -> None:
     """Put a file in, in the place of what was known of its path; what it still holds keeps number and vector."""
-    about = (reading.path, reading.size, reading.modified, reading.digest, reading.kind, reading.skipped)
+    about = (
+        reading.path,
+        reading.size,
+        reading.modified,
+        reading.digest,
+        reading.kind,
+        reading.skipped or reading.remark,
+    )
     (number,) = file.execute(PUT_FILE, (collection, *about)).fetchone()
     old = file.execute(OLD_PLACES, (number,)).fetchall()
     known = {chunk for _, chunk, *_ in old}

@@ -18,7 +18,7 @@ from ossian.rag.sqlite_rows import (
     find_or_make,
     put_file,
 )
-from ossian.rag.sqlite_words import cover, find_words
+from ossian.rag.sqlite_words import Counts, cover, find_words
 from ossian.rag.store import Collection, Hit, KeptFile, Placed, Reading, Vector, digest_of
 from ossian.rag.vectors import LISTS_FROM
 
@@ -64,6 +64,7 @@ class SqliteShelf:
     def __init__(self, path: Path, lists_from: int = LISTS_FROM) -> None:
         self._file = SqliteFile(path)
         self._meanings = Meanings(lists_from)
+        self._counts = Counts()
 
     def close(self) -> None:
         """Close the file; nobody may be using it."""
@@ -115,13 +116,13 @@ class SqliteShelf:
         """The places that hold any of these words, the best first."""
         with self._file.reading() as file:
             words = words_table(find_collection(file, collection))
-            return find_words(file, words, terms, count)
+            return find_words(file, words, terms, count, self._counts)
 
     def cover(self, collection: str, terms: Sequence[str], places: Iterable[int]) -> dict[int, float]:
         """How much of these words stands at each place, rare words counting more: 1 is all of it."""
         with self._file.reading() as file:
             words = words_table(find_collection(file, collection))
-            return cover(file, words, terms, places)
+            return cover(file, words, terms, places, self._counts)
 
     def find_meaning(
         self, collection: str, embedder: str, question: Vector, count: int, also: Iterable[int] = ()

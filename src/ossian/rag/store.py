@@ -24,7 +24,8 @@ Vector = NDArray[numpy.float32]
 class Reading:
     """A file as it was read: what it was on the disk, and its chunks, or why it has none.
 
-    `modified` is in nanoseconds, `digest` of the file's bytes.
+    `modified` is in nanoseconds, `digest` of the file's bytes: empty where they could not be had.
+    `remark` tells what is not in the chunks, such as pages without text.
     """
 
     path: str
@@ -34,11 +35,15 @@ class Reading:
     kind: str = ""
     chunks: tuple[Chunk, ...] = ()
     skipped: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """What the store knows of a file. `pending` of its `chunks` have no vector of the embedder that was asked about."""
+    """What the store knows of a file. `pending` of its `chunks` have no vector of the embedder that was asked about.
+
+    `reason` tells why it was skipped, or what of it could not be read.
+    """
 
     path: str
     size: int

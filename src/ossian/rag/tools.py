@@ -12,7 +12,7 @@ from typing import Any
 
 from ossian.chat import Source, Tool, ToolCall
 from ossian.errors import BadRequest, CollectionNotFound, OssianError, Unreadable
-from ossian.rag.cite import link_to
+from ossian.rag.cite import has_lines, link_to, write_place
 from ossian.rag.context import WRITTEN_AROUND, estimate_tokens, mark_changed, number
 from ossian.rag.lines import read_lines
 from ossian.rag.search import CANDIDATES, Passage, Search
@@ -226,9 +226,8 @@ def write_range(source: Source) -> str:
     >>> write_range(Source(1, "books", "/a/b.py", 3, 9, None, ""))
     '/a/b.py:3-9'
     """
-    return (
-        f"{source.path}, page {source.page}" if source.page else f"{source.path}:{source.first_line}-{source.last_line}"
-    )
+    place = write_place(source)
+    return f"{place}-{source.last_line}" if has_lines(source.path) and not source.page else place
 
 
 def write_placed(placed: Iterable[Placed]) -> list[Passage]:

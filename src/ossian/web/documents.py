@@ -1,5 +1,6 @@
 """Documents: put in by dropping or by path, with progress; listed with what became of each; searched."""
 
+import asyncio
 from contextlib import aclosing
 from typing import Any
 
@@ -12,6 +13,7 @@ from ossian.web.sources import SourcePanel, write_place
 
 FIRST_COLLECTION = "documents"
 LARGEST_FILE = 64 << 20
+SHOWN_FILES = 100  # a row for each of thousands would keep the server from answering
 SHOWN_CHARACTERS = 400
 
 
@@ -33,6 +35,7 @@ class DocumentsTab:
             .props("flat bordered")
             .classes("wide")
             .on_upload(self.take)
+            .on_rejected(self.refuse)
         )
         with ui.row().classes("wide"):
             self.path = (
@@ -53,12 +56,15 @@ class DocumentsTab:
         self.found = ui.column().classes("wide found")
         self.files = ui.column().classes("wide files")
         self.panel = SourcePanel(doors)
+        self.taking = asyncio.Lock()
 
-    async def refresh(self) -> None:
-        """Know the collections that are there now."""
+    async def refresh(self, *, forget: bool = False) -> None:
+        """Know the collections that are there now. The one that is chosen stays so unless it is to be forgotten."""
         names = [each["name"] for each in (await self.doors.get("/api/library"))["collections"]]
-        options = list(dict.fromkeys([*names, FIRST_COLLECTION, self.name.value]))
-        self.name.set_options(options, value=self.name.value if self.name.value in names else options[0])
+        nobody_chose = self.name.value == FIRST_COLLECTION and FIRST_COLLECTION not in names
+        chosen = [] if forget or nobody_chose else [self.name.value]
+        options = list(dict.fromkeys([*names, FIRST_COLLECTION, *chosen]))
+        self.name.set_options(options, value=[*chosen, *options][0])
         await self.list_files()
 
     async def list_files(self) -> None:
@@ -70,16 +76,27 @@ class DocumentsTab:
         with self.files:
             if not listed:
                 ui.label("Nothing here yet. PDF, Word, Markdown, code and more can be put in.").classes("quiet")
-            for file in listed:
+            # What could not be read stands first: somebody may want to do something about it.
+            for file in sorted(listed, key=lambda file: not file["reason"])[:SHOWN_FILES]:
                 with ui.row().classes("file"):
                     ui.label(file["path"].rpartition("/")[2]).classes("grow").tooltip(file["path"])
                     ui.label(describe(file)).classes("quiet")
+            if len(listed) > SHOWN_FILES:
+                rest = f"and {len(listed) - SHOWN_FILES:,} more: ossian docs status --name {self.name.value}"
+                ui.label(rest).classes("quiet")
 
     async def take(self, event: UploadEventArguments) -> None:
-        """A dropped file."""
+        """A dropped file. Others that were dropped with it may still be on their way."""
         where = f"/api/library/{self.name.value}/documents"
-        await self.follow(self.doors.upload(where, event.file.name, await event.file.read()))
-        self.upload.reset()
+        async with self.taking:
+            await self.follow(self.doors.upload(where, event.file.name, await event.file.read()))
+        self.upload.run_method("removeUploadedFiles")
+
+    def refuse(self) -> None:
+        size = LARGEST_FILE >> 20
+        self.status.text = (
+            f"A file of more than {size} MB cannot be dropped here. Write its path below, or add its folder."
+        )
 
     async def add(self) -> None:
         path = (self.path.value or "").strip()
@@ -119,7 +136,7 @@ class DocumentsTab:
                 self.status.text = ""
             except Refused as error:
                 self.status.text = str(error)
-            await self.refresh()
+            await self.refresh(forget=True)
 
     async def search(self) -> None:
         question = (self.query.value or "").strip()
@@ -148,7 +165,8 @@ def describe(file: dict[str, Any]) -> str:
     if file["state"] == "skipped":
         return f"left out: {file['reason']}"
     waits = f", {file['pending']} wait for their meaning" if file["pending"] else ""
-    return f"{file['chunks']} passage{'' if file['chunks'] == 1 else 's'}{waits}"
+    remark = f"; {file['reason']}" if file["reason"] else ""
+    return f"{file['chunks']} passage{'' if file['chunks'] == 1 else 's'}{waits}{remark}"
 
 
 def summarize(end: dict[str, Any], left_out: list[dict[str, Any]]) -> str:
