@@ -78,10 +78,13 @@ export class Client {
 
   private async whole(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Json> {
     const [incoming, exchange] = await this.open(method, path, body, signal);
-    const said = JSON.parse(await readAll(incoming)) as Json;
-    exchange.end = said;
-    this.close(exchange);
-    return said;
+    try {
+      return (exchange.end = JSON.parse(await readAll(incoming)) as Json);
+    } catch (error) {
+      throw signal?.aborted ? error : new BrokenOff();
+    } finally {
+      this.close(exchange);
+    }
   }
 
   private async open(

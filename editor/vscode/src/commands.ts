@@ -1,8 +1,8 @@
 /** What a person can have done from the command palette. */
 import * as vscode from "vscode";
-import type { Client, Json } from "./client";
+import { type Client, type Json, Unreachable } from "./client";
 import { type Collection, listCollections } from "./documents";
-import type { Provider } from "./provider";
+import { type Provider, isAble } from "./provider";
 import { type OwnServer, type Places, findProgram, isOwn, sayMissing } from "./server";
 
 const COLLECTION = /^[a-z0-9][a-z0-9._-]*$/;
@@ -35,8 +35,9 @@ export function commandsOf(tools: Tools): Record<string, (...given: never[]) => 
     chooseModel: () => chooseModel(tools),
     addFolder: (folder?: vscode.Uri) => addFolder(tools, folder),
     toggleGhostText: async () => {
-      const on = settings().get("ghostText.enabled", true);
-      await settings().update("ghostText.enabled", !on, vscode.ConfigurationTarget.Global);
+      const here = settings().inspect("ghostText.enabled")?.workspaceValue !== undefined;
+      const target = here ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;
+      await settings().update("ghostText.enabled", !settings().get("ghostText.enabled", true), target);
     },
     setKey: async () => {
       const key = await vscode.window.showInputBox({
@@ -72,22 +73,27 @@ async function startServer({ client, provider, server, log }: Tools): Promise<vo
   const answers = (): Promise<boolean> =>
     client.get("/api/version").then(
       () => true,
-      () => false,
+      (error: unknown) => {
+        if (error instanceof Unreachable) return false;
+        throw error;
+      },
     );
   if (await answers()) {
     const ossian = (await client.get("/api/version")).ossian as string | undefined;
-    void vscode.window.showInformationMessage(`${ossian ? `Ossian ${ossian}` : "A server"} answers at ${url}.`);
+    if (!ossian) throw new Error(`Another server than Ossian answers at ${url}. End it, or set ossian.url.`);
+    void vscode.window.showInformationMessage(`Ossian ${ossian} answers at ${url}.`);
   } else {
     if (!isOwn(url)) throw new Error(`Nobody answers at ${url}, and a server can be started on this machine only.`);
     const program = findProgram(places());
     if (!program) throw new Error(sayMissing(places()));
     log.info(`starting ${program} serve for ${url}`);
-    await withProgress(`Starting ${program}`, (_, signal) => {
+    const runs = await withProgress(`Starting ${program}`, (_, signal) => {
       signal.addEventListener("abort", () => {
         server.stop();
       });
       return server.start(program, url, answers);
     });
+    if (!runs) return;
     void vscode.window.showInformationMessage(`Ossian is running at ${url}. It ends with this window.`);
   }
   await provider.refresh();
@@ -112,7 +118,7 @@ async function pullModel({ client, provider }: Tools): Promise<void> {
 }
 
 async function chooseModel({ provider }: Tools): Promise<void> {
-  const able = (await provider.refresh()).filter((tag) => tag.capabilities.includes("insert"));
+  const able = (await provider.refresh()).filter((tag) => isAble(tag, "insert"));
   const automatic = { label: "Automatic", description: "one that is loaded, else the newest", model: "" };
   const models = able.map((tag) => ({ label: tag.name, description: tag.details.parameter_size, model: tag.name }));
   const placeHolder = "Which model writes the grey suggestions? For the chat, choose one in its own picker.";
@@ -125,13 +131,17 @@ async function addFolder({ client, provider }: Tools, given?: vscode.Uri): Promi
   const name = folder && (await pickCollection(await listCollections(client)));
   if (!name) return;
   const path = `/api/library/${encodeURIComponent(name)}/documents`;
+  if (folder.scheme !== "file" || !isOwn(address())) {
+    throw new Error(`${folder.fsPath} does not lie on the machine of the server at ${address()}.`);
+  }
   let end: Json = {};
-  await withProgress(`Adding ${folder.fsPath} to ${name}`, async (progress, signal) => {
+  const isRead = await withProgress(`Adding ${folder.fsPath} to ${name}`, async (progress, signal) => {
     for await (const line of client.lines(path, { paths: [folder.fsPath] }, signal)) {
       end = line;
       if (line.total) progress.report({ message: `${Number(line.done)} of ${Number(line.total)} files` });
     }
   });
+  if (!isRead) return;
   const skipped = end.skipped ? `, ${Number(end.skipped)} skipped` : "";
   void vscode.window.showInformationMessage(`${Number(end.files)} files are in ${name}${skipped}. Ask with #ossian.`);
   await provider.refresh();
@@ -169,10 +179,10 @@ export function writeLastRequest(client: Client): string {
 
 type Work = (progress: vscode.Progress<{ message?: string; increment?: number }>, signal: AbortSignal) => Promise<void>;
 
-/** Do some work under a bar that can be cancelled. */
-async function withProgress(title: string, work: Work): Promise<void> {
+/** Do some work under a bar that can be cancelled; false: it was. */
+async function withProgress(title: string, work: Work): Promise<boolean> {
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
-  await vscode.window.withProgress(options, async (progress, token) => {
+  return await vscode.window.withProgress(options, async (progress, token) => {
     const leaving = new AbortController();
     token.onCancellationRequested(() => {
       leaving.abort();
@@ -180,5 +190,6 @@ async function withProgress(title: string, work: Work): Promise<void> {
     await work(progress, leaving.signal).catch((error: unknown) => {
       if (!leaving.signal.aborted) throw error;
     });
+    return !leaving.signal.aborted;
   });
 }

@@ -105,6 +105,7 @@ function writePassage({ path, first_line: first, last_line: last, page, text }: 
  * those by their path; elsewhere any file, by its address (tried with VS Code 1.139.1). */
 export function writeLink(path: string, line: number): string {
   const file = vscode.Uri.file(path);
-  if (vscode.workspace.getWorkspaceFolder(file)) return `${encodeURI(path)}#L${line}`;
+  if (vscode.workspace.getWorkspaceFolder(file))
+    return `${file.path.split("/").map(encodeURIComponent).join("/").replaceAll("(", "%28").replaceAll(")", "%29")}#L${line}`;
   return file.with({ fragment: `L${line}` }).toString();
 }

@@ -2,9 +2,10 @@
 import * as vscode from "vscode";
 import type { Client, Json } from "./client";
 import { Pace, type Place, RecentAnswers, boundTokens, cutAround, opensBlock, sayWhyNotHere, trim } from "./ghostRules";
-import type { Tag } from "./provider";
+import { type Tag, isAble } from "./provider";
 
 const LOOK_MILLISECONDS = 10_000;
+const RETRY_MILLISECONDS = 30_000;
 
 /** What the person set. */
 export interface Wishes {
@@ -39,6 +40,8 @@ export class GhostText implements vscode.InlineCompletionItemProvider {
   private ready = "";
   private looked = 0;
   private loading: string | undefined;
+  private failed: { readonly words: string; readonly at: number } | undefined;
+  private asked = 0;
 
   constructor(private readonly around: Surroundings) {}
 
@@ -51,7 +54,10 @@ export class GhostText implements vscode.InlineCompletionItemProvider {
     try {
       const { place, range, begun } = findPlace(document, position, context);
       const text = await this.find(place, document.languageId, isWanted(context), token);
-      if (!token.isCancellationRequested) this.around.told.shown();
+      if (token.isCancellationRequested) return [];
+      if (!this.around.wishes().enabled) throw new Silence("turned off");
+      if (text === "") throw new Silence("the model has nothing to add here");
+      this.around.told.shown();
       return text ? [new vscode.InlineCompletionItem(begun + text, range)] : [];
     } catch (error) {
       if (!token.isCancellationRequested)
@@ -81,8 +87,8 @@ export class GhostText implements vscode.InlineCompletionItemProvider {
     if (known !== undefined) return known;
     if (!wanted) await rest(pause, token);
     if (token.isCancellationRequested) return undefined;
-    const model = await this.findModel();
     if (this.around.busy()) throw new Silence("the model is answering a chat");
+    const model = await this.findModel();
     if (!wanted && !this.pace.hopes(patience, Date.now())) {
       throw new Silence(`an answer takes ${(this.pace.usual / 1000).toFixed(1)} s on this machine, too long to wait`);
     }
@@ -97,17 +103,24 @@ export class GhostText implements vscode.InlineCompletionItemProvider {
     });
     const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(patience * 2)]);
     const begun = Date.now();
+    const number = ++this.asked;
     this.around.told.asking();
     try {
       const said = await this.around.client.post("/infill", writeBody(model, place, multiline, patience), signal);
+      this.pace.add(Date.now() - begun);
       const text = trim(String(said.content), place, multiline);
       this.recent.add(place, text);
       return text;
     } catch (error) {
+      if (leaving.signal.aborted) {
+        if (number === this.asked) this.around.told.shown();
+        throw error;
+      }
       this.ready = "";
-      throw signal.aborted ? new Silence("the answer would have come too late") : error;
+      if (!signal.aborted) throw error;
+      this.pace.add(Date.now() - begun);
+      throw new Silence("the answer would have come too late");
     } finally {
-      if (!leaving.signal.aborted) this.pace.add(Date.now() - begun);
       listening.dispose();
     }
   }
@@ -116,9 +129,7 @@ export class GhostText implements vscode.InlineCompletionItemProvider {
   private async findModel(): Promise<string> {
     if (this.ready && Date.now() - this.looked < LOOK_MILLISECONDS) return this.ready;
     const loaded = ((await this.around.client.get("/api/ps")).models as Tag[]).map((tag) => tag.name);
-    const able = (await this.around.models())
-      .filter((tag) => tag.capabilities.includes("insert"))
-      .map((tag) => tag.name);
+    const able = (await this.around.models()).filter((tag) => isAble(tag, "insert")).map((tag) => tag.name);
     const { model: wish } = this.around.wishes();
     const model = wish || able.find((name) => loaded.includes(name)) || able[0];
     if (!model || !able.includes(model)) throw new Silence(sayUnable(wish));
@@ -129,12 +140,16 @@ export class GhostText implements vscode.InlineCompletionItemProvider {
   }
 
   private load(model: string): string {
+    if (this.failed && Date.now() - this.failed.at < RETRY_MILLISECONDS) return this.failed.words;
     if (this.loading !== model) {
       this.loading = model;
-      const done = (): void => {
+      const end = (failed?: Error): void => {
         this.loading = undefined;
+        this.failed = failed && { words: `${model} cannot be loaded: ${failed.message}`, at: Date.now() };
       };
-      this.around.client.post("/api/chat", { model, messages: [], stream: false }).then(done, done);
+      this.around.client.post("/api/chat", { model, messages: [], stream: false }).then(() => {
+        end();
+      }, end);
     }
     return `${model} is being loaded`;
   }

@@ -11,12 +11,13 @@ const RECENT = 5;
 const PROBE_MILLISECONDS = 30_000;
 
 const OPENERS: Readonly<Record<string, RegExp>> = {
-  python: /:\s*(#.*)?$/,
+  python: /^\s*(async|class|def|if|elif|else|for|while|with|try|except|finally|match|case)\b.*:\s*(#.*)?$/,
   yaml: /:\s*$/,
   ruby: /(\bdo(\s*\|[^|]*\|)?|\bthen|\belse|\{)\s*$|^\s*(def|class|module|if|unless|while|begin)\b[^;]*$/,
   lua: /(\bdo|\bthen|\belse|\brepeat|\bfunction\b.*\))\s*$/,
   shellscript: /(\bdo|\bthen|\belse|\{)\s*$/,
 };
+const PROSE = new Set(["markdown", "plaintext", "latex", "restructuredtext", "asciidoc"]);
 const BRACES = /([{([]|=>)\s*(\/\/.*)?$/;
 
 /** The code around the cursor. */
@@ -47,31 +48,29 @@ export function sayWhyNotHere({ prefix, suffix }: Place): string | undefined {
 
 /** Whether several lines may be shown: a block opens before the cursor, and nothing stands on its line or in it. */
 export function opensBlock({ prefix, suffix }: Place, language: string): boolean {
-  const rest = suffix.split("\n", 1)[0] ?? "";
-  if (rest.trim() && !/^[\s)\]}]*$/.test(rest)) return false;
+  const [rest = "", ...below] = suffix.split("\n");
+  if (rest.trim() || PROSE.has(language)) return false;
   const lines = prefix.split("\n");
   const current = lines.pop() ?? "";
-  const opener = current.trim() ? current : lines.pop();
-  return opener !== undefined && (OPENERS[language] ?? BRACES).test(opener);
+  const opener = (current.trim() ? current : lines.pop()) ?? "";
+  const body = below.find((line) => line.trim()) ?? "";
+  return indentOf(body) <= indentOf(opener) && (OPENERS[language] ?? BRACES).test(opener);
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length;
 }
 
 export function boundTokens(multiline: boolean): number {
   return multiline ? BLOCK_TOKENS : ONE_LINE_TOKENS;
 }
 
-/** What of an answer is shown: one line or a block, without what stands behind the cursor already. */
+/** What of an answer is shown: one line or a block. What stands behind the cursor already, the server has left out. */
 export function trim(text: string, { prefix, suffix }: Place, multiline: boolean): string {
   const lines = text.replaceAll("\r\n", "\n").split("\n");
   const kept = multiline ? lines.slice(0, MOST_BLOCK_LINES) : lines.slice(0, 1);
-  const shown = dropOverlap(kept.join("\n").trimEnd(), suffix.split("\n", 1)[0] ?? "");
+  const shown = kept.join("\n").trimEnd();
   return isRepetition(shown, prefix, suffix) ? "" : shown;
-}
-
-function dropOverlap(text: string, rest: string): string {
-  for (let size = rest.length; size > 0; size--) {
-    if (text.endsWith(rest.slice(0, size))) return text.slice(0, -size);
-  }
-  return text;
 }
 
 /** Nothing new: blanks, the line that comes next, or the line above once more. */

@@ -11,10 +11,15 @@ const MARKS_PER_MESSAGE = 4; // harmony writes <|start|>, the role, <|message|> 
 export interface Tag {
   readonly name: string;
   readonly digest: string;
-  readonly capabilities: readonly string[];
+  readonly capabilities?: readonly string[]; // other servers at Ollama's address do not tell them
   readonly context_length: number;
   readonly max_output_tokens: number;
   readonly details: { readonly family: string; readonly parameter_size: string; readonly quantization_level: string };
+}
+
+/** Whether a model can do something: converse, call tools, think, insert code. */
+export function isAble(tag: Tag | undefined, what: string): boolean {
+  return tag?.capabilities?.includes(what) ?? false;
 }
 
 /** Lists what the server has, and passes conversations on to it. */
@@ -52,7 +57,7 @@ export class Provider implements vscode.LanguageModelChatProvider {
     } catch (error) {
       if (!silent) throw error;
     }
-    return this.tags.filter((tag) => tag.capabilities.includes("completion")).map(writeInformation);
+    return this.tags.filter((tag) => isAble(tag, "completion")).map(writeInformation);
   }
 
   /** Answer, piece by piece. A cancelled answer ends without a word, and the engine stops. */
@@ -121,7 +126,10 @@ export class Provider implements vscode.LanguageModelChatProvider {
   }
 
   private writeThink(model: string): Json {
-    const able = this.tags.find((tag) => tag.name === model)?.capabilities.includes("thinking");
+    const able = isAble(
+      this.tags.find((tag) => tag.name === model),
+      "thinking",
+    );
     const wish = this.thinking();
     return able ? { think: wish === "off" ? false : wish } : {};
   }
@@ -139,7 +147,7 @@ export function writeInformation(tag: Tag): vscode.LanguageModelChatInformation 
     tooltip: `${tag.name} on this machine: ${size} weights, ${quantization}, ${tag.context_length} tokens of context`,
     maxInputTokens: tag.context_length - tag.max_output_tokens,
     maxOutputTokens: tag.max_output_tokens,
-    capabilities: { toolCalling: tag.capabilities.includes("tools"), imageInput: tag.capabilities.includes("vision") },
+    capabilities: { toolCalling: isAble(tag, "tools"), imageInput: isAble(tag, "vision") },
   };
 }
 

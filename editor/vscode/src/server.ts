@@ -62,7 +62,10 @@ export class OwnServer {
     const over = Date.now() + PATIENCE_MILLISECONDS;
     while (!(await answers())) {
       if (this.child !== child) throw new Error(`${program} serve ended at once; the log says why.`);
-      if (Date.now() > over) throw new Error(`${program} serve runs but does not answer at ${url}.`);
+      if (Date.now() > over) {
+        this.stop();
+        throw new Error(`${program} serve runs but does not answer at ${url}.`);
+      }
       await new Promise((done) => setTimeout(done, LOOK_MILLISECONDS));
     }
   }

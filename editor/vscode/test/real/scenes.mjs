@@ -36,7 +36,7 @@ async function chat({ page, calls, own, pictures }) {
   // To the model that recites every letter is a token, and VS Code would begin to shorten the conversation.
   own["/api/tokenize"] = (sent) =>
     JSON.stringify({ tokens: Array(Math.ceil(JSON.parse(sent).text.length / 4)).fill(0) });
-  await pick(page, /^fake/);
+  await pick(page, "fake");
   proved("the model is in the picker of a new user, signed out, without any setting");
   const lengths = await ask(page, "What does total return?", "it returns 0.");
   assert.ok(lengths.size > 3, `the answer came in ${lengths.size} pieces`);
@@ -141,7 +141,7 @@ async function demo({ page, calls, own }) {
     .getByText(/Ossian [\d.]+ answers at/)
     .waitFor();
   await sleep(2_000); // until VS Code has the new list
-  await pick(page, /^demo/);
+  await pick(page, "demo");
   await askMode(page);
   const before = calls.length;
   await send(page, "What is a list?");

@@ -16,9 +16,9 @@ export const SETTINGS = {
   "extensions.ignoreRecommendations": true,
   "chat.tips.enabled": false,
 };
-const OSSIAN = process.env.OSSIAN ?? "ossian";
+export const OSSIAN = process.env.OSSIAN ?? "ossian";
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 60_000);
+export const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 60_000);
 const CODE_SERVER = join(VSC, "app", "node_modules", "code-server", "out", "node", "entry.js");
 
 export function fail(words) {
@@ -57,17 +57,19 @@ export function listenIn(port, target, calls, own = {}) {
   return server;
 }
 
-async function start(program, args, url, environment = {}) {
+export async function start(program, args, url, environment = {}) {
   const child = spawn(program, args, {
     stdio: "ignore",
     env: { ...process.env, ...environment },
   });
-  for (let tries = 0; tries < 120 && child.exitCode === null; tries++) {
+  let failed;
+  child.once("error", (error) => (failed = error));
+  for (let tries = 0; tries < 120 && child.exitCode === null && !failed; tries++) {
     if ((await fetch(url).catch(() => null))?.ok) return child;
     await sleep(500);
   }
   child.kill();
-  return fail(`${program} did not start`);
+  return fail(`${program} did not start${failed ? `: ${failed.message}` : ""}`);
 }
 
 export async function end(child) {
@@ -127,15 +129,22 @@ async function enableCopilot(page, url) {
   });
 }
 
-/** The window as a person would have it: a file on the left, the chat on the right. */
-export async function openWindow(page, port, workspace, file, model) {
+/** The window as a person would have it: a file on the left, the chat with one of these models on the right. */
+export async function openWindow(page, port, workspace, file, ...models) {
   const url = `http://127.0.0.1:${port}`;
   await page.goto(`${url}/?folder=${workspace}`);
   await page.getByRole("treeitem", { name: file }).waitFor();
-  await sleep(8_000); // until VS Code has written its state for the first time
-  await enableCopilot(page, url);
-  await page.goto(`${url}/?folder=${workspace}`);
-  await page.locator(`.model-picker-name[aria-label*=${model}]`).waitFor({ state: "attached" });
+  const picker = page.locator(models.map((name) => `.model-picker-name[aria-label*="${name}"]`).join());
+  for (let tries = 0; tries < 3 && !(await picker.count()); tries++) {
+    await sleep(8_000); // until VS Code has written its state; a busy machine needs longer
+    await enableCopilot(page, url);
+    await page.goto(`${url}/?folder=${workspace}`);
+    const timeout = PATIENCE_MS / 2;
+    await picker
+      .first()
+      .waitFor({ state: "attached", timeout })
+      .catch(() => {});
+  }
   await page.getByRole("treeitem", { name: file }).dblclick();
   await page.keyboard.press("Control+b");
   const chat = await page.locator(".part.auxiliarybar").boundingBox();
@@ -146,26 +155,31 @@ export async function openWindow(page, port, workspace, file, model) {
 }
 
 /** "The internal Ollama language model provider is being deprecated" lies over the chat. */
-async function dismissToast(page) {
+export async function dismissToast(page) {
   const button = page.locator(".notifications-toasts").getByRole("button", { name: "Don't Show Again" }).first();
   if (await button.isVisible()) await button.click();
 }
 
-export async function pick(page, name) {
+/** Choose a model by its name and that of its group, of which any will do where none is told. */
+export async function pick(page, name, group = ".*") {
   await dismissToast(page);
   await page.locator(".model-picker-name").click();
-  const rows = page.locator(
-    ".action-widget .monaco-list-row[role=menuitemradio], .action-widget .monaco-list-row.action",
-  );
+  const widget = page.locator(".action-widget");
+  const rows = widget.locator(".monaco-list-row[role=menuitemradio], .monaco-list-row.action");
   await rows.first().waitFor();
-  const other = page.locator(".action-widget").getByText("Other Models");
+  const other = widget.getByText("Other Models");
   if (await other.isVisible()) await other.click();
-  await rows.filter({ hasText: name }).last().click();
+  const search = widget.getByPlaceholder("Search models");
+  if (await search.isVisible()) await search.fill(name);
+  await rows
+    .filter({ hasText: new RegExp(`^${name}(${group})?$`) })
+    .last()
+    .click();
 }
 
-export async function send(page, question) {
+export async function send(page, question, part = "") {
   await dismissToast(page);
-  await page.locator(".interactive-input-editor .monaco-editor").last().click();
+  await page.locator(`${part} .interactive-input-editor .monaco-editor`).last().click();
   await page.keyboard.insertText(question);
   await page.keyboard.press("Enter");
 }

@@ -85,11 +85,12 @@ export const workspace = {
     return person.trusts;
   },
   get workspaceFolders(): object[] {
-    return [{ uri: { fsPath: person.folder } }];
+    return [{ uri: { fsPath: person.folder, scheme: "file" } }];
   },
   getWorkspaceFolder: ({ path }: Uri): object | undefined => (path.startsWith("/w/") ? {} : undefined),
   getConfiguration: (): object => ({
     get: (name: string, otherwise: unknown) => person.set[name] ?? otherwise,
+    inspect: () => ({}),
     update: (name: string, value: unknown) => Promise.resolve(void (person.set[name] = value)),
   }),
   openTextDocument: (address: Uri): Promise<unknown> => Promise.resolve(String(address)),

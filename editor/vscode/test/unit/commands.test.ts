@@ -112,7 +112,7 @@ test("a folder goes into a collection, a known one or a new one", async (t) => {
   person.answers = ["books"];
   await run("addFolder");
   person.answers = ["$(add) New collection…", "new"];
-  await run("addFolder", { fsPath: "/other" });
+  await run("addFolder", { fsPath: "/other", scheme: "file" });
   const posts = asked.filter(({ path }) => path.endsWith("/documents"));
   assert.deepEqual(
     posts.map(({ path, body }) => [path, body]),

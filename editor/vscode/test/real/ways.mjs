@@ -1,25 +1,10 @@
-// Drives a real VS Code through every way in, and into every kind of trouble: what a person does, and what they then read.
-// README.md beside this file tells how to run it.
+// VS Code without our extension: every other way in, and every kind of trouble: what a person does, and what they then read.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import {
-  FIRST_PORT,
-  PATIENCE_MS,
-  WORKSPACE,
-  ask,
-  customEndpoint,
-  dismissToast,
-  end,
-  inWindow,
-  pick,
-  proved,
-  shoot,
-  sleep,
-  start,
-  startDemo,
-  unfold,
-} from "./window.mjs";
+import { FIRST_PORT, PICTURES, WORKSPACE, customEndpoint, inWindow, startDemo } from "./person.mjs";
+import { PATIENCE_MS, ask, end, pick, proved, send, shoot, shown, sleep, start, unfold } from "./window.mjs";
 
 const PYTHON = process.env.PYTHON ?? "python";
 const BREAKING_PORT = FIRST_PORT + 3;
@@ -28,10 +13,13 @@ const THOUGHT = "The notes may say it.";
 const NOTES = "# Notes\n\nThe shop opens at nine.\n";
 const LOOK = { filePath: join(WORKSPACE, "notes.md"), startLine: 1, endLine: 3 };
 const CALL = [{ thinking: THOUGHT }, { tool_call: { name: "read_file", arguments: LOOK } }];
+const WRITTEN = join(WORKSPACE, "hours.md");
+const BLOCK = "```markdown\n<!-- filepath: " + WRITTEN + " -->\nThe shop opens at nine.\n```\n";
 const LONG = Array.from({ length: 200 }, (_, number) => `word${number}`).join(" ");
 const SCRIPT = [
   ...["responses", "messages"].flatMap((way) => [CALL, [{ thinking: "They do." }, { text: `Nine, by ${way}.` }]]),
   [{ text: "This is ask mode." }],
+  [{ text: BLOCK }],
   [{ text: LONG }],
   [{ text: LONG }],
   [{ text: "The second chat answers." }],
@@ -50,19 +38,17 @@ const GROUPS = [
 
 const PANEL = ".part.auxiliarybar";
 const EDITOR = ".part.editor";
-const answerOf = (page, part = PANEL) => page.locator(`${part} .interactive-response`).last();
 
 /** Ask in the chat of a part of the window, and wait until the answer shows these words. */
 async function askFor(page, question, words, part = PANEL) {
-  await dismissToast(page);
-  await page.locator(`${part} .interactive-input-editor .monaco-editor`).last().click();
-  await page.keyboard.insertText(question);
-  await page.keyboard.press("Enter");
+  const before = await page.locator(`${part} .interactive-response`).count();
+  await send(page, question, part);
+  const answer = page.locator(`${part} .interactive-response`).nth(before);
   for (const began = Date.now(); Date.now() - began < PATIENCE_MS; await sleep(200)) {
-    const text = await answerOf(page, part).textContent({ timeout: 500 }).catch(() => "");
+    const text = await answer.textContent({ timeout: 500 }).catch(() => "");
     if (words.every((word) => text.includes(word))) return text;
   }
-  throw new Error(`no answer with ${words}; it says: ${await answerOf(page, part).textContent()}`);
+  throw new Error(`no answer with ${words}; it says: ${await answer.textContent()}`);
 }
 
 async function command(page, title) {
@@ -80,10 +66,10 @@ async function otherDialects(page, calls) {
     ["responses", "/v1/responses", ({ previous_response_id: id }) => id?.startsWith("resp_")],
     ["messages", "/v1/messages", ({ messages }) => !JSON.stringify(messages).includes(THOUGHT)],
   ]) {
-    await pick(page, `by ${way}`);
+    await pick(page, `by ${way}`, `by ${way}`);
     await ask(page, `When does it open, by ${way}?`, `by ${way}.`);
     await unfold(page);
-    await answerOf(page).getByText(THOUGHT).waitFor({ timeout: 5_000 });
+    await shown(page, THOUGHT);
     const [, second] = calls.filter((call) => call.path === path).map((call) => JSON.parse(call.sent));
     assert.ok(isAsKnown(second), `${way}: VS Code gives the thinking back in another way than it did`);
     proved(`Custom Endpoint, ${way}: streams, shows thinking, calls a tool, and goes on after it`);
@@ -94,9 +80,13 @@ async function cancelAndSecondChat(page, calls) {
   const last = () => calls.filter((call) => call.path === "/v1/chat/completions").at(-1);
   await askFor(page, "Say much.", ["word3"]);
   await page.keyboard.press("Escape");
-  await page.locator(".interactive-input-part").getByRole("button", { name: /^(Cancel|Stop)/ }).first().click();
-  for (let tries = 0; tries < 50 && !last().isCut; tries++) await sleep(100);
-  assert.ok(last().isCut, "the connection stays open");
+  await page
+    .locator(".interactive-input-part")
+    .getByRole("button", { name: /^(Cancel|Stop)/ })
+    .first()
+    .click();
+  for (let tries = 0; tries < 50 && !last().left; tries++) await sleep(100);
+  assert.ok(last().left, "the connection stays open");
   proved("the stop button closes the connection");
 
   await askFor(page, "Say much again.", ["word3"]);
@@ -108,40 +98,48 @@ async function cancelAndSecondChat(page, calls) {
 }
 
 async function trouble(page) {
-  await pick(page, "missing");
+  await pick(page, "missing", "missing");
   proved(`model missing: ${head(await askFor(page, "Hello?", ["ossian pull nobody"]))}`);
-  await pick(page, "full");
+  await pick(page, "full", "full");
   proved(`no memory (503): ${head(await askFor(page, "Hello?", ["full needs 12 GiB"]))}`);
-  await pick(page, "too small");
+  await pick(page, "too small", "too small");
   proved(`context too long: ${head(await askFor(page, "Hello?", ["would exceed the context length of 4096"]))}`);
   for (const type of TYPES) {
-    await pick(page, `dying ${type}`);
+    await pick(page, `dying ${type}`, `dying ${type}`);
     const text = await askFor(page, "When does it open?", ["The shop opens", "The answer broke off:", "process died"]);
     proved(`breaks off, ${type}: ${head(text)}`);
   }
-  await shoot(page, "vscode-broke-off");
+  await shoot(page, join(PICTURES, "vscode-broke-off.png"));
 }
 
 /** What a person reads first of an answer. */
 const head = (text) => JSON.stringify(text.replace(/^.*?(?=Reason:)/s, "").slice(0, 220));
 
 async function talk(page, calls, ossian) {
-  const breaking = await start(PYTHON, [join(import.meta.dirname, "breaking.py"), `${BREAKING_PORT}`], `${BREAKING}/health`);
-  const demo = await startDemo(DEMO_PORT);
+  const started = [];
   try {
+    const args = [join(import.meta.dirname, "breaking.py"), `${BREAKING_PORT}`];
+    started.push(await start(PYTHON, args, `${BREAKING}/health`));
+    started.push(await startDemo(DEMO_PORT));
     await otherDialects(page, calls);
     await trouble(page);
     await pick(page, "fake", "Ossian");
     await command(page, "Chat: Open Chat (Ask)");
     await ask(page, "What is ask mode?", "ask mode.");
     proved("ask mode answers");
+    await command(page, "Chat: Open Chat (Edit)");
+    await page.locator(".monaco-dialog-box").getByRole("button", { name: "Yes" }).click();
+    await send(page, "Write the hours into a file.");
+    await page.getByText("1 file changed").waitFor();
+    assert.match(readFileSync(WRITTEN, "utf8"), /The shop opens at nine/);
+    proved("edit mode writes a new file (others it changes by GitHub's own model alone)");
     await cancelAndSecondChat(page, calls);
     await end(ossian);
     proved(`server down: ${head(await askFor(page, "Hello?", ["Please check your firewall rules"]))}`);
   } finally {
-    for (const child of [breaking, demo]) await end(child);
+    for (const child of started) await end(child);
   }
 }
 
 const FILES = { "shop.py": "def total(prices):\n    return sum(prices)\n", "notes.md": NOTES };
-await inWindow({ files: FILES, groups: GROUPS, script: SCRIPT }, talk);
+export const ways = () => inWindow({ files: FILES, groups: GROUPS, script: SCRIPT }, talk);

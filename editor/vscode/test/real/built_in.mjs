@@ -1,15 +1,18 @@
-// Drives a real VS Code against `ossian serve --fake`, and checks what a person sees and what goes over the wire.
-// README.md beside this file tells how to run it.
+// VS Code without our extension: its own Ollama provider, as `ossian editor` sets it up, and one Custom Endpoint.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import { WORKSPACE, ask, customEndpoint, inWindow, pick, proved, shoot, unfold } from "./window.mjs";
+import { PICTURES, WORKSPACE, customEndpoint, inWindow } from "./person.mjs";
+import { ask, pick, proved, shoot, shown, unfold } from "./window.mjs";
 
 const THOUGHTS = ["The file is open in the editor: total sums the prices.", "The notes may say it.", "They do."];
 const NOTES = "# Notes\n\nThe shop opens at nine.\n";
 const FILES = { "shop.py": "def total(prices):\n    return sum(prices)\n", "notes.md": NOTES };
 const LOOK = { filePath: join(WORKSPACE, "notes.md"), startLine: 1, endLine: 3 };
-const ANSWERS = ["It returns the **sum of the prices**; for no prices at all it returns 0.", "The shop opens at **nine**."];
+const ANSWERS = [
+  "It returns the **sum of the prices**; for no prices at all it returns 0.",
+  "The shop opens at **nine**.",
+];
 const SCRIPT = [
   [{ thinking: THOUGHTS[0] }, { text: ANSWERS[0] }],
   [{ thinking: THOUGHTS[1] }, { tool_call: { name: "read_file", arguments: LOOK } }],
@@ -20,23 +23,24 @@ const SCRIPT = [
 async function talk(page, calls) {
   const asked = () => calls.filter((call) => call.path === "/v1/chat/completions");
   const body = (call) => JSON.parse(call.sent);
-  const shown = (words) => page.locator(".interactive-response").last().getByText(words).waitFor({ timeout: 5_000 });
 
   await pick(page, "fake", "Ossian");
-  proved("what `ossian editor` wrote puts the model into the picker, found through /api/version, /api/tags and /api/show");
+  proved(
+    "what `ossian editor` wrote puts the model into the picker, found through /api/version, /api/tags and /api/show",
+  );
 
   const lengths = await ask(page, "What does total return?", "it returns 0.");
   assert.ok(lengths.size > 3, `the answer came in ${lengths.size} pieces`);
   await unfold(page);
-  await shown(THOUGHTS[0]);
-  await shoot(page, "vscode-chat");
+  await shown(page, THOUGHTS[0]);
+  await shoot(page, join(PICTURES, "vscode-chat.png"));
   proved(`the answer streams (seen growing ${lengths.size} times), and the thinking is shown`);
 
   await ask(page, "When does the shop open?", "at nine.");
   await unfold(page);
-  await shown(/Read notes.md/);
-  await shown(THOUGHTS[1]);
-  await shoot(page, "vscode-agent");
+  await shown(page, /Read notes.md/);
+  await shown(page, THOUGHTS[1]);
+  await shoot(page, join(PICTURES, "vscode-agent.png"));
   const [first, second, third] = asked().map(body);
   assert.equal(asked().length, 3);
   assert.ok(first.tools.some((tool) => tool.function.name === "read_file"));
@@ -50,10 +54,10 @@ async function talk(page, calls) {
   assert.deepEqual([second.tools, third.tools], [first.tools, first.tools]);
   proved("a later request only appends to an earlier one, so that the prompt cache serves");
 
-  await pick(page, "fake with effort");
+  await pick(page, "fake with effort", "fake with effort");
   await ask(page, "And by the other way?", "the Custom Endpoint.");
   assert.equal(body(asked().at(-1)).reasoning_effort, "medium");
-  await shoot(page, "vscode-custom");
+  await shoot(page, join(PICTURES, "vscode-custom.png"));
   proved("the Custom Endpoint answers, and sends the thinking effort");
 
   for (const { heard } of asked()) {
@@ -65,4 +69,5 @@ async function talk(page, calls) {
   proved(`all ${calls.length} requests were answered with 200, every stream with finish_reason, usage and [DONE]`);
 }
 
-await inWindow({ files: FILES, groups: [customEndpoint("fake with effort")], script: SCRIPT }, talk);
+export const builtIn = () =>
+  inWindow({ files: FILES, groups: [customEndpoint("fake with effort")], script: SCRIPT }, talk);
