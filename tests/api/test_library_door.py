@@ -74,6 +74,36 @@ def test_uploads_are_kept_and_searched(serve):
     assert file["path"] == str(server.settings.home / "uploads" / "notes" / "ferry.md")
 
 
+def test_uploads_of_one_name_stay_apart_and_go_with_what_they_belong_to(serve):
+    server = serve()
+    where = server.url + "/api/library/notes/documents"
+    folder = server.settings.home / "uploads" / "notes"
+
+    def upload(*files):
+        server.client.post(where, files=[("file", file) for file in files])
+        return {
+            Path(file["path"]).name: file["state"]
+            for file in server.get("/api/library/notes/documents").json()["documents"]
+        }
+
+    one, other = ("readme.md", "Puffins nest on Runde."), ("readme.md", "The ferry leaves at nine.")
+    assert set(upload(one, other)) == {"readme.md", "readme (2).md"}
+    assert set(upload(one)) == {"readme.md", "readme (2).md"}, "the same file was kept twice"
+    assert upload((".env", "PASSWORD=x"))[".env"] == "skipped"
+    assert sorted(path.name for path in folder.iterdir()) == ["readme (2).md", "readme.md"]
+    server.client.request("DELETE", where, json={"paths": [str(folder / "readme.md")]})
+    assert [path.name for path in folder.iterdir()] == ["readme (2).md"]
+    server.client.delete(server.url + "/api/library/notes")
+    assert not folder.exists()
+
+
+def test_a_name_that_no_file_can_have_is_refused(serve):
+    server = serve()
+    where = server.url + "/api/library/notes/documents"
+    answer = server.client.post(where, files={"file": ("x" * 300 + ".md", "Puffins.")})
+    assert (answer.status_code, "cannot name a file" in answer.text) == (400, True)
+
+
 def test_search_tells_passages_with_their_places(server, notes):
     found = server.post("/api/library/notes/search", {"query": "ferry to Runde", "k": 1}).json()
     (passage,) = found["passages"]

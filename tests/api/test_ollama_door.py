@@ -1,5 +1,6 @@
 """Ollama's own client, curl and bare HTTP on /api."""
 
+import asyncio
 import json
 import subprocess
 from dataclasses import replace
@@ -51,6 +52,35 @@ def test_an_answer_tells_how_much_of_it_was_guessed_where_something_was(serve):
         "ossian_guessed_tokens": 4,
         "ossian_kept_tokens": 2,
     }
+
+
+class Slow(FakeModel):
+    """Reads its prompt for a while; asked for trouble it then fails."""
+
+    async def chat(self, request):
+        await asyncio.sleep(0.3)
+        if request.messages[-1].content == "trouble":
+            raise RuntimeError("broken")
+        yield Text("There.")
+        yield Done("stop", Usage())
+
+
+def test_a_long_wait_is_filled_with_pieces_without_words(serve):
+    server = serve(model=Slow, comment_seconds=0.005)
+    body = {"model": "fake", "messages": [{"role": "user", "content": "Hi"}]}
+    first, *_, words, last = lines(server.post("/api/chat", body))
+    assert (first["message"], first["done"]) == ({"role": "assistant", "content": ""}, False)
+    assert (words["message"]["content"], last["done"]) == ("There.", True)
+    pieces = ollama.Client(server.url).chat("fake", body["messages"], stream=True)
+    assert "".join(piece.message.content or "" for piece in pieces) == "There."
+    *_, error = lines(server.post("/api/chat", body | {"messages": [{"role": "user", "content": "trouble"}]}))
+    assert "error" in error
+
+
+def test_a_short_wait_is_silent_and_an_error_behind_it_has_its_status(serve):
+    server = serve(model=Slow, comment_seconds=5)
+    body = {"model": "fake", "messages": [{"role": "user", "content": "trouble"}]}
+    assert server.post("/api/chat", body).status_code == 500
 
 
 def test_no_letter_ends_a_line_of_a_stream(serve):

@@ -1,4 +1,4 @@
-"""What VS Code 1.139.1 was seen to send to Ossian, cut to what matters. tests/vscode/ drives the real one."""
+"""What VS Code 1.139.1 was seen to send to Ossian, cut to what matters. editor/vscode/test/real drives the real one."""
 
 import json
 import logging

@@ -175,6 +175,36 @@ def test_a_dropped_pdf_is_read_and_its_citation_opens_at_the_page(server, visit,
     httpx2.delete(server.url + "/api/library/documents")
 
 
+def test_files_that_are_dropped_together_all_arrive_in_the_collection_that_was_named(server, visit, tmp_path):
+    page = visit(server)
+    page.get_by_role("tab", name="Documents").click()
+    page.get_by_label("Collection").fill("islands")
+    page.get_by_label("Collection").press("Enter")
+    page.get_by_role("tab", name="Chat").click()
+    page.get_by_role("tab", name="Documents").click()
+    small, large = tmp_path / "small.md", tmp_path / "large.bin"
+    small.write_text("Puffins nest on Runde.")
+    large.write_bytes(bytes(40_000_000))
+    page.locator("input[type=file]").set_input_files([small, large])
+    for name in ("small.md", "large.bin"):
+        page.locator(".file").get_by_text(name, exact=True).wait_for()
+    documents = httpx2.get(server.url + "/api/library/islands/documents").json()["documents"]
+    assert [(file["path"].rpartition("/")[2], file["state"]) for file in documents] == [
+        ("large.bin", "skipped"),
+        ("small.md", "searchable"),
+    ]
+    httpx2.delete(server.url + "/api/library/islands")
+
+
+def test_a_file_that_is_too_large_to_be_dropped_says_what_to_do(server, visit, tmp_path):
+    page = visit(server)
+    page.get_by_role("tab", name="Documents").click()
+    large = tmp_path / "large.pdf"
+    large.write_bytes(bytes(70_000_000))
+    page.locator("input[type=file]").set_input_files(large)
+    page.get_by_text("more than 64 MB cannot be dropped").wait_for()
+
+
 def test_a_citation_in_the_text_opens_the_file_with_the_passage_marked(server, visit, notes):
     page = visit(server)
     choose(page, ASKED_MODEL)

@@ -49,6 +49,7 @@ class Dialect:
     frame      one object of a stream, as bytes
     end        what closes a stream
     comment    what may be sent while there is nothing to say yet; empty: nothing may
+    wordless   in place of a comment, now and then, a piece of an answer without words
     """
 
     write_error: Callable[[OssianError], dict[str, Any]]
@@ -56,6 +57,7 @@ class Dialect:
     frame: Callable[[dict[str, Any]], bytes]
     end: bytes = b""
     comment: bytes = b""
+    wordless: bool = False
 
 
 def dump(data: Any) -> bytes:
@@ -118,6 +120,7 @@ OPENAI = Dialect(
     end=b"data: [DONE]\n\n",
     comment=b": keep-alive\n\n",
 )
+OLLAMA_ANSWER = replace(OLLAMA, wordless=True)
 PROTOCOL = replace(OPENAI, write_error=write_protocol_error, end=b"")
 LLAMA = replace(OPENAI, write_error=write_llama_error, end=b"")
 COMPLETIONS = replace(OPENAI, write_error=partial(write_openai_error, prompt="prompt"))

@@ -15,7 +15,7 @@ from ossian.api.passages import write_source
 from ossian.api.shapes import read_body
 from ossian.api.shapes_library import DocumentToolCall
 from ossian.chat import ToolCall
-from ossian.errors import BadRequest
+from ossian.errors import BadRequest, CollectionNotFound
 from ossian.rag.library import Library
 from ossian.rag.tools import NAMES, TOOLS
 
@@ -43,10 +43,10 @@ async def answer_call(
     library: Library, name: str, arguments: dict[str, Any], documents: Sequence[str] = ()
 ) -> dict[str, Any]:
     """What a tool says of these collections, of all without any. Raises CollectionNotFound."""
-    names = tuple(dict.fromkeys(documents)) or await asyncio.to_thread(library.names)
-    for each in documents:
-        await asyncio.to_thread(library.find, each)
-    tools = await library.tools(names, linked=True)
+    known = await asyncio.to_thread(library.names)
+    if missing := [each for each in documents if each not in known]:
+        raise CollectionNotFound(missing[0])
+    tools = await library.tools(tuple(dict.fromkeys(documents)) or known, linked=True)
     found = await tools.call(ToolCall("", name, json.dumps(arguments)))
     return {"text": found.text, "sources": [write_source(source) for source in found.sources]}
 

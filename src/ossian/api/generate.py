@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ossian.api.desk import desk_of
-from ossian.api.dialects import OLLAMA
+from ossian.api.dialects import OLLAMA_ANSWER
 from ossian.api.logprobs import read_top_logprobs
 from ossian.api.ollama import OllamaReply, Words, check_request, load_or_unload, write_request
 from ossian.api.options import read_format, read_options, with_options
@@ -30,7 +30,7 @@ async def generate(request: Request) -> Response:
     reply = OllamaReply(body.model, generate_words)
     if not body.prompt and not body.suffix:
         return load_or_unload(desk, body, file, reply, "generate")
-    return desk.respond(desk.ask(read_generate(body, file), file), reply, OLLAMA, body.stream)
+    return desk.respond(desk.ask(read_generate(body, file), file), reply, OLLAMA_ANSWER, body.stream)
 
 
 def read_generate(body: OllamaGenerate, file: ModelFile) -> ChatRequest | CompletionRequest:

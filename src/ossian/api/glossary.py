@@ -150,6 +150,7 @@ GLOSSARY = {
     "parameters": "The JSON schema of its arguments.",
     "OllamaCreate.parameters": "Default options of the new model.",
     "parser": REFUSED,
+    "changed": "The paths have changed: read them as the folders that were put in would have them read.",
     "paths": "Files, folders and globs on the machine of the server: absolute, or beginning with ~.",
     "path": "Refused: send what the Modelfile says.",
     "personality": REFUSED,

@@ -1,9 +1,13 @@
 """The doors of a person's documents: /api/library. Putting in and taking out are for those who may manage."""
 
 import asyncio
+import secrets
+import shutil
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import asdict
+from filecmp import cmp
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -17,7 +21,8 @@ from ossian.api.dialects import OLLAMA, json_response, write_ollama_error
 from ossian.api.shapes import read_body
 from ossian.api.shapes_library import LibraryPaths, LibrarySearch
 from ossian.api.streams import StreamResponse, WholeResponse
-from ossian.errors import BadRequest, CollectionNotFound, OssianError
+from ossian.errors import BadRequest, CollectionNotFound, LibraryFailed, OssianError
+from ossian.rag.find import normal
 from ossian.rag.ingest import Ingested, Step
 from ossian.rag.library import Library, Listed, check_collection_name
 from ossian.rag.lines import read_lines
@@ -27,6 +32,7 @@ MOST_PASSAGES = 100
 UPLOADS = "uploads"
 PIECE_BYTES = 1 << 20
 MOST_LINES = 2_000
+LONGEST_NAME = 200  # bytes; file systems allow 255
 
 
 async def collections(request: Request) -> Response:
@@ -54,12 +60,12 @@ async def add(request: Request) -> Response:
     """Put in files and folders by their paths on this machine, or the files that are uploaded, step by step."""
     desk, name = desk_of(request), check_collection_name(request.path_params["name"])
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        paths, stream = await take_uploads(request, desk, name), True
+        body, paths = LibraryPaths(), await take_uploads(request, desk, name)
+        steps: AsyncGenerator[Any, None] = keep_what_is_read(desk.library.add(name, paths))
     else:
         body = await read_body(request, LibraryPaths)
-        paths, stream = read_paths(body.paths), body.stream
-    steps: AsyncGenerator[Any, None] = desk.library.add(name, paths)
-    if stream:
+        steps = desk.library.add(name, read_paths(body.paths), changed=body.changed)
+    if body.stream:
         return StreamResponse(steps, StepReply(), OLLAMA, desk.stopping, desk.comment_seconds)
 
     async def whole() -> dict[str, Any]:
@@ -67,6 +73,15 @@ async def add(request: Request) -> Response:
             return [write_step(step) async for step in steps][-1]
 
     return WholeResponse(whole, OLLAMA, desk.stopping)
+
+
+async def keep_what_is_read(steps: AsyncGenerator[Step | Ingested, None]) -> AsyncGenerator[Step | Ingested, None]:
+    """The same steps of uploads; what was left out, such as a secret, is erased again."""
+    async with aclosing(steps):
+        async for step in steps:
+            if isinstance(step, Step) and step.status == "skipped":
+                await asyncio.to_thread(Path(step.path).unlink, missing_ok=True)
+            yield step
 
 
 def read_paths(paths: list[str]) -> list[Path]:
@@ -91,10 +106,11 @@ async def take_uploads(request: Request, desk: Desk, name: str) -> list[Path]:
             for _, value in form.multi_items():
                 if isinstance(value, UploadFile):
                     target = folder / read_file_name(value.filename or "")
-                    await asyncio.to_thread(copy, value, target)
-                    taken.append(target)
+                    taken.append(await asyncio.to_thread(copy, value, target))
     except HTTPException as error:
         raise BadRequest(f"the form cannot be read: {error.detail}") from error
+    except OSError as error:
+        raise LibraryFailed(f"an upload could not be kept: {error.strerror}.") from error
     if not taken:
         raise BadRequest("the form holds no file")
     return taken
@@ -103,33 +119,44 @@ async def take_uploads(request: Request, desk: Desk, name: str) -> list[Path]:
 def read_file_name(name: str) -> str:
     """The last part of a name, which stays in the folder."""
     last = name.replace("\\", "/").rpartition("/")[2].replace("\0", "").strip()
-    if last in ("", ".", ".."):
-        raise BadRequest(f"'{name}' cannot name a file")
+    if last in ("", ".", "..") or len(last.encode("utf-8", "replace")) > LONGEST_NAME:
+        raise BadRequest(f"'{last[:80]}' cannot name a file")
     return last
 
 
-def copy(upload: UploadFile, target: Path) -> None:
+def copy(upload: UploadFile, target: Path) -> Path:
+    """Keep an upload; another file of the same name stays, and this one gets a number behind its name."""
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = target.with_name(f"{target.name}.part")
-    with part.open("wb") as file:
-        while piece := upload.file.read(PIECE_BYTES):
-            file.write(piece)
-    part.replace(target)
+    part = target.with_name(f"{secrets.token_hex(8)}.part")
+    try:
+        with part.open("wb") as file:
+            while piece := upload.file.read(PIECE_BYTES):
+                file.write(piece)
+        names = (target.with_stem(f"{target.stem} ({number})") for number in count(2))
+        free = next(path for path in chain([target], names) if not path.exists() or cmp(path, part, shallow=False))
+        return part.replace(free)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 async def remove(request: Request) -> Response:
-    """Take files out of a collection. They stay where they lie."""
+    """Take files out of a collection. They stay where they lie, but for what was uploaded."""
     body = await read_body(request, LibraryPaths)
-    if not body.paths:
-        raise BadRequest("paths is missing or empty")
-    library, name = desk_of(request).library, request.path_params["name"]
-    return json_response({"removed": await asyncio.to_thread(library.remove, name, body.paths)})
+    desk, name, paths = desk_of(request), request.path_params["name"], read_paths(body.paths)
+    removed = await asyncio.to_thread(desk.library.remove, name, paths)
+    uploads = desk.settings.home / UPLOADS / name
+    for path in map(normal, paths):
+        if path.parent == uploads:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+    return json_response({"removed": removed})
 
 
 async def drop(request: Request) -> Response:
-    """Take a whole collection away. The files stay where they lie."""
-    library, name = desk_of(request).library, request.path_params["name"]
-    return json_response({"removed": await asyncio.to_thread(library.remove, name)})
+    """Take a whole collection away. The files stay where they lie, but for what was uploaded."""
+    desk, name = desk_of(request), request.path_params["name"]
+    removed = await asyncio.to_thread(desk.library.remove, name)
+    await asyncio.to_thread(shutil.rmtree, desk.settings.home / UPLOADS / name, ignore_errors=True)
+    return json_response({"removed": removed})
 
 
 async def search(request: Request) -> Response:

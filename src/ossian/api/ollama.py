@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ossian.api.desk import Desk, desk_of
-from ossian.api.dialects import OLLAMA, write_ollama_error
+from ossian.api.dialects import OLLAMA, OLLAMA_ANSWER, write_ollama_error
 from ossian.api.logprobs import read_top_logprobs, write_logprobs
 from ossian.api.openai import read_tool_choice
 from ossian.api.options import read_format, read_keep_alive, read_options, read_think, with_options
@@ -38,7 +38,7 @@ async def chat(request: Request) -> Response:
     reply = OllamaReply(body.model, chat_words)
     if not body.messages:
         return load_or_unload(desk, body, file, reply, "chat")
-    return desk.respond(desk.ask(read_chat(body, file), file), reply, OLLAMA, body.stream)
+    return desk.respond(desk.ask(read_chat(body, file), file), reply, OLLAMA_ANSWER, body.stream)
 
 
 def load_or_unload(desk: Desk, body: OllamaRequest, file: ModelFile, reply: "OllamaReply", ability: str) -> Response:

@@ -11,6 +11,7 @@ class LibraryPaths(Shape):
     model_config = documented({"paths": ["~/books", "~/notes/recipes.md"], "stream": False}, required=["paths"])
 
     paths: list[str] = Field(default_factory=list)
+    changed: bool = False
     stream: bool = True
 
 

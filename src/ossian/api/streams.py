@@ -18,6 +18,7 @@ from ossian.errors import ModelFailed, OssianError
 log = logging.getLogger(__name__)
 
 COMMENT_SECONDS = 5.0
+WORDLESS = 12  # a minute: Ollama's clients wait up to five, or ten, for the first line, and some take it for a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ class WholeResponse(LiveResponse):
 class StreamResponse(LiveResponse):
     """Event after event. The first one, or the error in its place, decides the status.
 
-    Where the dialect has comments the status is decided after `comment_seconds` at the latest; an error
-    after that is written into the stream.
+    Where the dialect has comments the status is decided after `comment_seconds` at the latest, where it has
+    pieces without words after WORDLESS times as long; an error after that is written into the stream.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class StreamResponse(LiveResponse):
 
     async def work(self, send: Send) -> None:
         """Write all events; comments while there are none."""
-        if self.dialect.comment:
+        if self.dialect.comment or self.dialect.wordless:
             await race(self.speak(send), self.comment(send))
         else:
             await self.speak(send)
@@ -123,10 +124,14 @@ class StreamResponse(LiveResponse):
 
     async def comment(self, send: Send) -> None:
         """Keep proxies and clients waiting while a long prompt is read."""
+        seconds = self.comment_seconds * (WORDLESS if self.dialect.wordless else 1)
         while True:
             self.silent = True
-            await asyncio.sleep(self.comment_seconds)
-            if self.silent:
+            await asyncio.sleep(seconds)
+            if self.silent and self.dialect.wordless:
+                for data in self.reply.write_event(Text("")):
+                    await self.say(send, self.dialect.frame(data))
+            elif self.silent:
                 await self.say(send, self.dialect.comment)
 
     async def say(self, send: Send, data: bytes, more: bool = True) -> None:
