@@ -176,7 +176,7 @@ def steady_server(serve_steadily: Serve) -> RunningServer:
 def eventually() -> Callable[..., None]:
     """Wait until something is true, and fail when it takes too long."""
 
-    def wait(true: Callable[[], bool], seconds: float = 1.0) -> None:
+    def wait(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
         end = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < end, "it did not come true"

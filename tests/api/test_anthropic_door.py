@@ -547,7 +547,7 @@ def test_an_error_in_mid_stream_is_an_event(serve):
 
 
 def test_one_too_many_is_told_that_we_are_overloaded(serve, eventually):
-    server = serve(model=Endless, max_queue=0)
+    server = serve(model=Endless, max_queue=0, num_parallel=1)
     with connect(server) as connection:
         connection.sendall(spell(PATH, ask()))
         eventually(lambda: server.users == 1)

@@ -83,7 +83,7 @@ def test_while_the_model_loads(serve, eventually):
 
 
 def test_while_waiting_in_the_queue(serve, eventually):
-    server = serve(model=Thoughtful)
+    server = serve(model=Thoughtful, num_parallel=1)
     open_sockets = [connect(server) for _ in range(3)]
     for connection in open_sockets:
         connection.sendall(spell("/api/generate", {"model": "fake", "prompt": "Hi"}))
@@ -121,7 +121,7 @@ async def test_fifty_callers_half_of_whom_hang_up(serve, eventually):
 
 
 def test_one_too_many_is_told_to_come_back(serve, eventually):
-    server = serve(model=Thoughtful, max_queue=0)
+    server = serve(model=Thoughtful, max_queue=0, num_parallel=1)
     with connect(server) as connection:
         connection.sendall(spell("/api/generate", {"model": "fake", "prompt": "Hi"}))
         eventually(lambda: Thoughtful.started == 1)

@@ -239,7 +239,7 @@ def test_putting_in_wants_the_admin_key_and_asking_does_not(serve, notes):
 
 def test_the_demo_model_answers_from_a_note_and_cites_it(serve, notes):
     server = serve(stored=True, real=True)
-    (notes / "lamp.md").write_text("The red lamp belongs to Maria Keller. The meeting in Oslo is at 14:30.\n")
+    (notes / "lamp.md").write_text("The meeting in Oslo is at 14:30.\n")
     put_in(server, notes / "lamp.md")
     question = [{"role": "user", "content": "When is the meeting in Oslo?"}]
     said = ask(server, model="demo", messages=question, options={"temperature": 0})

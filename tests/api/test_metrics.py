@@ -99,7 +99,7 @@ class Troubled(FakeModel):
 
 
 def test_how_answers_end_and_who_waits(serve, eventually):
-    server = serve(model=Troubled)
+    server = serve(model=Troubled, num_parallel=1)
     server.post("/api/chat", {"model": "fake", "messages": HELLO})
     sent = json.dumps({"model": "fake", "messages": [{"role": "user", "content": "wait"}]})
     head = f"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(sent)}\r\n\r\n"

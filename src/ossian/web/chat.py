@@ -80,7 +80,10 @@ class ChatTab:
     async def send(self) -> None:
         """Ask, unless an answer is being written."""
         text = (self.question.value or "").strip()
-        if not text or self.task is not None or not self.model.value:
+        if not text or self.task is not None:
+            return
+        if not self.model.value:
+            ui.notify("There is no model here yet. In a terminal: ossian pull gpt-oss:20b", type="warning")
             return
         self.question.value = ""
         if not self.messages:

@@ -19,6 +19,12 @@ STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 TABS = (("Chat", "chat_bubble_outline"), ("Documents", "menu_book"), ("Models", "memory"), ("Workflow", "timeline"))
 
 
+class Tabs(ui.tabs):
+    """Tabs that switch in the browser at once; others ignore a click back while the server has not answered."""
+
+    LOOPBACK = False
+
+
 async def build_page(app: FastAPI, settings: Settings, keys: dict[str, str]) -> None:
     """One visitor's page; where the server wants a key, it is asked for first.
 
@@ -31,8 +37,11 @@ async def build_page(app: FastAPI, settings: Settings, keys: dict[str, str]) -> 
     assert request is not None
     host, port = request.scope["server"]
     doors = Doors(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+    visitor = nicegui_app.storage.browser["id"]
+    await ui.context.client.connected()  # what somebody types before that, NiceGUI loses
+    if ui.context.client.is_deleted:
+        return
     if settings.api_key:
-        visitor = nicegui_app.storage.browser["id"]
         doors.key = keys.get(visitor, "")
         if not await opens(doors):
             ask_for_key(doors, lambda key: keys.update({visitor: key}))
@@ -73,7 +82,7 @@ async def build_tabs(app: FastAPI, doors: Doors) -> None:
     assert isinstance(desk, Desk)
     with ui.header().classes("head"):
         ui.label("Ossian").classes("brand")
-        with ui.tabs().props("no-caps inline-label shrink").classes("tabs") as tabs:
+        with Tabs().props("no-caps inline-label shrink").classes("tabs") as tabs:
             for name, icon in TABS:
                 ui.tab(name, icon=icon)
     with ui.tab_panels(tabs, value="Chat", animated=False, keep_alive=True).classes("panels"):
