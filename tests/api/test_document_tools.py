@@ -323,7 +323,7 @@ def test_a_real_model_answers_with_the_tools_on_its_table(serve: Any, tmp_path: 
     server.post("/api/library/ships/documents", {"paths": [str(tmp_path)], "stream": False}, timeout=60)
     question = [{"role": "user", "content": "When is the meeting in Oslo?"}]
 
-    answer = ask(server, model="demo", messages=question, options={"temperature": 0, "num_predict": 24})
+    answer = ask(server, model="demo", messages=question, options={"temperature": 0, "num_predict": 150})
 
     assert answer["done_reason"] in {"stop", "length"}
     assert answer["message"].get("thinking", "") + answer["message"]["content"]
