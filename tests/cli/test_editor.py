@@ -33,12 +33,13 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def program(tmp_path):
-    """A `code` that notes what it is told, and may fail."""
+    """A `code` that notes what it is told, may fail to install, and may have extensions already."""
 
-    def write(status: int = 0) -> Path:
+    def write(status: int = 0, has: str = "") -> Path:
         path, told = tmp_path / "bin/code", tmp_path / "told"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f'#!/bin/sh\necho "$@" >> {told}\necho no room >&2\nexit {status}\n')
+        lists = f'if [ "$1" = --list-extensions ]; then echo "{has}"; exit; fi'
+        path.write_text(f'#!/bin/sh\n{lists}\necho "$@" >> {told}\necho no room >&2\nexit {status}\n')
         path.chmod(0o755)
         return told
 
@@ -246,10 +247,23 @@ def test_the_extension_is_installed_where_code_is_there_and_removed(tell, user, 
     assert contents(user) == {}
 
 
-def test_an_extension_that_cannot_be_installed_is_talk(tell, user, program, vsix):
-    program(status=3)
-    told = tell("editor", "--yes", "--vsix", vsix, "--url", URL)
-    assert (told.status, "code --install-extension failed: no room" in told.talk) == (0, True)
+def test_where_the_extension_cannot_be_installed_the_editors_own_provider_leads_there(tell, user, program, vsix):
+    told = program(status=3)
+    done = tell("editor", "--yes", "--vsix", vsix, "--url", URL)
+    assert (done.status, "code --install-extension failed: no room" in done.talk) == (0, True)
+    assert '"vendor": "ollama"' in done.talk
+    assert read(user / MODELS) == [GROUP]
+    told.unlink()
+    assert tell("editor", "--undo", "--yes").status == 0
+    assert contents(user) == {}
+    assert not told.exists()
+
+
+def test_an_extension_that_was_there_before_is_not_removed(tell, user, program, vsix):
+    told = program(has="some.other Ossian.ossian")
+    assert tell("editor", "--yes", "--vsix", vsix, "--url", URL).status == 0
+    assert tell("editor", "--undo", "--yes").status == 0
+    assert told.read_text().splitlines() == [f"--install-extension {vsix} --force"]
 
 
 def test_it_is_told_as_json(tell, user):

@@ -1,9 +1,9 @@
 """`ossian editor`: sets VS Code up for Ossian, shows the change before it makes it, and takes it back."""
 
 import json
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 
 from ossian.cli.client import connect
 from ossian.cli.editor_changes import SETTINGS, Group, custom_group, ollama_group
+from ossian.cli.editor_extension import EXTENSION_ID, install, is_installed, remove
 from ossian.cli.editor_folders import Editor, find_editors, this_machine
 from ossian.cli.editor_plan import Step, Wanted, can_install, plan, plan_undo
 from ossian.cli.editor_record import Record, delete_record, read_record, write_record, write_text
@@ -18,11 +19,9 @@ from ossian.cli.terminal import err, is_terminal, out, settings_of, talk
 from ossian.errors import BadRequest, OssianError, SettingInvalid
 from ossian.settings import Settings, read_address
 
-EXTENSION_ID = "ossian.ossian"
 EXTENSION_URL = "ossian.url"
 USUAL_URL = "http://127.0.0.1:11434"
 PACKAGE = Path(__file__).parents[3] / "editor/vscode/ossian.vsix"
-INSTALL_SECONDS = 120.0
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -38,18 +37,27 @@ def editor_command(
 ) -> None:
     """Set VS Code up for Ossian, or take that back."""
     settings = at_address(settings_of(), url)
-    record = read_record(settings.home)
+    known = read_record(settings.home)
+    record = known or Record()
     if undo:
-        steps, wanted = plan_undo(record), Wanted({}, {}, record.programs if record else ())
+        steps, wanted = plan_undo(known), Wanted({}, {}, record.programs)
     else:
         editors = choose_editors(folder)
-        wanted = choose(editors, settings, url or settings.url, effort, vsix)
-        steps = plan(editors, wanted, record or Record())
+        choose_without = partial(choose, editors, settings, url or settings.url, effort, vsix)
+        wanted = choose_without(())
+        steps = plan(editors, wanted, record)
     show(steps, wanted, undo, as_json)
     has_work = bool(steps or wanted.programs or undo)
     done = has_work and not dry_run and is_agreed(steps, wanted, yes, as_json)
-    if done:
-        (take_all_back if undo else make)(steps, wanted, record or Record(), settings)
+    if done and undo:
+        take_all_back(steps, record, settings)
+    elif done:
+        record, refused = install_all(wanted, record, settings)
+        if refused:  # then VS Code's own provider leads to the server
+            wanted = choose_without(refused)
+            steps = plan(editors, wanted, record)
+            show(steps, replace(wanted, programs=()), undo, as_json)
+        make(steps, record, settings)
     if as_json:
         out.print_json(json.dumps(write_result(steps, wanted, done)))
     elif done:
@@ -78,13 +86,18 @@ def choose_editors(folder: Path | None) -> list[Editor]:
     return editors
 
 
-def choose(editors: Sequence[Editor], settings: Settings, url: str, effort: bool, vsix: Path) -> Wanted:
-    """What VS Code is to have: Ossian's extension where it can be installed, else a provider of VS Code's own."""
+def choose(
+    editors: Sequence[Editor], settings: Settings, url: str, effort: bool, vsix: Path, refused: Collection[str]
+) -> Wanted:
+    """What VS Code is to have: Ossian's extension where it can be installed, else a provider of VS Code's own.
+
+    refused   programs that were asked to install it, and failed
+    """
     if vsix != PACKAGE and not vsix.is_file():
         raise BadRequest(f"there is no file {vsix}.")
     url = url.rstrip("/")
     able = [editor.program for editor in editors if can_install(editor)] if vsix.is_file() and not effort else []
-    programs = tuple(dict.fromkeys(able))
+    programs = tuple(program for program in dict.fromkeys(able) if program not in refused)
     more = {EXTENSION_URL: url} if programs and url != USUAL_URL else {}
     is_needed = any(editor.program not in programs for editor in editors)
     group = choose_group(settings, url, effort) if is_needed else {}
@@ -124,33 +137,34 @@ def is_agreed(steps: Sequence[Step], wanted: Wanted, yes: bool, as_json: bool) -
     return typer.confirm("Make this change?", default=True, err=True)
 
 
-def make(steps: Sequence[Step], wanted: Wanted, record: Record, settings: Settings) -> None:
-    """Change the files and install the extension; the record of how it was comes first."""
+def install_all(wanted: Wanted, record: Record, settings: Settings) -> tuple[Record, Collection[str]]:
+    """Give the programs the extension: the record with those that had it not before, and those that refused it.
+
+    One that has it and cannot bring it up to date keeps what it has.
+    """
+    assert wanted.package is not None
+    new = [program for program in wanted.programs if not is_installed(program)]
+    write_record(settings.home, replace(record, programs=tuple(dict.fromkeys((*record.programs, *new)))))
+    failed = [program for program in wanted.programs if not install(program, wanted.package)]
+    refused = {program for program in new if program in failed}
+    kept = (*record.programs, *(program for program in new if program not in refused))
+    return replace(record, programs=tuple(dict.fromkeys(kept))), refused
+
+
+def make(steps: Sequence[Step], record: Record, settings: Settings) -> None:
+    """Change the files; the record of how they were comes first."""
     changed = {change.path: change for change in (*record.changes, *(step.change for step in steps))}
-    programs = tuple(dict.fromkeys((*record.programs, *wanted.programs)))
-    write_record(settings.home, Record(tuple(changed.values()), programs))
+    write_record(settings.home, replace(record, changes=tuple(changed.values())))
     for step in steps:
         write_text(step.path, step.then)
-    for program in wanted.programs:
-        run(program, "--install-extension", str(wanted.package), "--force")
 
 
-def take_all_back(steps: Sequence[Step], wanted: Wanted, record: Record, settings: Settings) -> None:
+def take_all_back(steps: Sequence[Step], record: Record, settings: Settings) -> None:
     for step in steps:
         write_text(step.path, step.then)
-    for program in wanted.programs:
-        run(program, "--uninstall-extension", EXTENSION_ID)
+    for program in record.programs:
+        remove(program)
     delete_record(settings.home)
-
-
-def run(program: str, *words: str) -> None:
-    """Let VS Code do something with its extensions; where it fails, say so and go on."""
-    try:
-        subprocess.run([program, *words], check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS)
-    except subprocess.CalledProcessError as error:
-        talk(f"{program} {words[0]} failed: {error.stderr.strip() or error.stdout.strip()}")
-    except (OSError, subprocess.TimeoutExpired) as error:
-        talk(f"{program} {words[0]} failed: {error}")
 
 
 def write_result(steps: Sequence[Step], wanted: Wanted, done: bool) -> dict[str, Any]:
