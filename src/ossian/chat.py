@@ -233,6 +233,7 @@ class Done:
     tokens    all that was read and written, the model's own marks included, where the caller wants to go on from it
     written   the token ids of an answer that calls tools, with those that opened it: put behind what was asked, they
               are what the model has read and written
+    looked_up   names of the tools on documents that the model called on the way, and that were answered here
     """
 
     reason: StopReason
@@ -240,6 +241,7 @@ class Done:
     stop: str = ""
     tokens: tuple[int, ...] = ()
     written: tuple[int, ...] = ()
+    looked_up: tuple[str, ...] = ()
 
 
 Event = Thinking | Text | ToolCall | Sources | Done

@@ -254,6 +254,16 @@ def test_a_request_of_an_editor_is_drawn_with_what_was_sent(server, visit):
     page.locator(".sent").first.wait_for()
 
 
+def test_what_a_model_looks_up_by_itself_is_drawn(server, visit, notes):
+    message = {"role": "user", "content": 'call read {"path": "ferry.md"}'}
+    body = {"model": "fake", "messages": [message], "documents": ["notes"], "document_tools": True}
+    assert httpx2.post(server.url + "/api/chat", json=body).status_code == 200
+    page = visit(server)
+    page.get_by_role("tab", name="Workflow").click()
+    page.locator(".request").first.click()
+    page.locator(".drawing svg").first.get_by_text("read", exact=True).wait_for()
+
+
 def test_requests_are_not_kept_where_a_setting_says_so_and_the_key_is_asked_for(tmp_path, visit):
     with running(tmp_path, OSSIAN_WORKFLOW="off", OSSIAN_API_KEY="secret") as server:
         page = visit(server)

@@ -20,6 +20,7 @@ class Recorded:
     """One request. Times are seconds since the epoch, and 0 where something has not come; `ending` is empty meanwhile.
 
     documents   the collections it asked; `passages` is how many it was given
+    looked_up   the tools on documents that the model called by itself; `calls` are those of the caller's tools
     """
 
     door: str
@@ -33,6 +34,7 @@ class Recorded:
     ended: float = 0.0
     ending: str = ""
     calls: list[str] = field(default_factory=list)
+    looked_up: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
 
 
@@ -69,8 +71,8 @@ class Workflow:
                             record.calls.append(name)
                         case Sources(passages):
                             record.passages = len(passages)
-                        case Done(reason, usage):
-                            record.ending, record.usage = reason, usage
+                        case Done(reason, usage, looked_up=looked_up):
+                            record.ending, record.usage, record.looked_up = reason, usage, looked_up
                     yield event
         except Exception as error:
             record.ending = str(error)

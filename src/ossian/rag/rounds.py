@@ -55,6 +55,7 @@ class Rounds:
     known   all passages so far, by whose numbers the next are counted on
     found   those that the next round has before it, and that the caller has not been told of
     left    how often it may still look up
+    looked_up   the tools that were called
     thought, said   whether there was thinking, and words, in the rounds before
     """
 
@@ -65,6 +66,7 @@ class Rounds:
     found: tuple[Source, ...] = ()
     usage: Usage = field(default_factory=Usage)
     left: int = MOST_ROUNDS
+    looked_up: tuple[str, ...] = ()
     thought: bool = False
     said: bool = False
 
@@ -108,6 +110,7 @@ class Rounds:
             new = tuple(each for each in result.sources if each not in self.known)
             self.known += new
             self.found += new
+            self.looked_up += (call.name,)
             results.append(Message("tool", result.text, call_id=call.id, name=call.name))
         self.asked = replace(self.asked, messages=(*self.asked.messages, said, *results))
         self.thought, self.said = self.thought or bool(heard.thinking), self.said or bool(heard.text)
@@ -154,7 +157,8 @@ async def look(request: ChatRequest, tools: Tools, given: Sequence[Source], ask:
             continue
         if rounds.is_over(heard):
             assert heard.done
-            yield replace(heard.done, usage=rounds.usage, written=() if heard.ours else heard.done.written)
+            written = () if heard.ours else heard.done.written
+            yield replace(heard.done, usage=rounds.usage, written=written, looked_up=rounds.looked_up)
             return
         await rounds.answer(heard)
 

@@ -101,6 +101,8 @@ def draw_end(record: Recorded) -> Iterator[str]:
     usage = record.usage
     speed = usage.completion_tokens / usage.completion_seconds if usage.completion_seconds else 0.0
     yield f"M-->>O: {usage.completion_tokens:,} tokens, {speed:.1f} a second"
+    for name in record.looked_up:
+        yield f"M->>D: {plain(name)}"
     for call in record.calls:
         yield f"O-->>C: call {plain(call)}"
     yield f"O-->>C: {plain(record.ending)} after {record.ended - record.began:.1f} s"
