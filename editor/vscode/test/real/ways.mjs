@@ -41,14 +41,17 @@ const EDITOR = ".part.editor";
 
 /** Ask in the chat of a part of the window, and wait until the answer shows these words. */
 async function askFor(page, question, words, part = PANEL) {
-  const before = await page.locator(`${part} .interactive-response`).count();
+  const rows = page.locator(`${part} .monaco-list-row:has(.interactive-response)`);
+  // The list shows only the rows that fit, so each is known by its number and not by its place.
+  const answers = () => rows.evaluateAll((rows) => rows.map((row) => [Number(row.dataset.index), row.textContent]));
+  const before = Math.max(-1, ...(await answers()).map(([number]) => number));
   await send(page, question, part);
-  const answer = page.locator(`${part} .interactive-response`).nth(before);
+  let text = "nothing";
   for (const began = Date.now(); Date.now() - began < PATIENCE_MS; await sleep(200)) {
-    const text = await answer.textContent({ timeout: 500 }).catch(() => "");
+    text = (await answers()).filter(([number]) => number > before).map(([, said]) => said)[0] ?? text;
     if (words.every((word) => text.includes(word))) return text;
   }
-  throw new Error(`no answer with ${words}; it says: ${await answer.textContent()}`);
+  throw new Error(`no answer with ${words}; it says: ${text}`);
 }
 
 async function command(page, title) {
