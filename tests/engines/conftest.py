@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from scripted_runner import ScriptedRunner, Speak
 
 from ossian.bench.synthetic import SHAPES, write_synthetic
@@ -22,7 +23,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
     return read_model("tiny", path)
 
 
-@pytest.fixture(params=["native", "llama.cpp"])
+@pytest.fixture(params=["native", "llama.cpp"], scope="module")
 def engine(request: pytest.FixtureRequest) -> str:
     """Whatever holds for one engine holds for the other."""
     if request.param == "native":
@@ -43,6 +44,16 @@ async def runner(tiny: ModelFile, engine: str) -> AsyncIterator[Runner]:
 @pytest.fixture
 async def model(tiny: ModelFile, engine: str, tmp_path: Path) -> AsyncIterator[LocalModel]:
     model = await start_local(tiny, 8192, Settings(engine=engine, home=tmp_path))
+    yield model
+    await model.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_model(
+    tiny: ModelFile, engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[LocalModel]:
+    """One for all tests of a file, for those that leave it as it was; they need its event loop."""
+    model = await start_local(tiny, 8192, Settings(engine=engine, home=tmp_path_factory.mktemp("home")))
     yield model
     await model.close()
 

@@ -21,6 +21,14 @@ NOTE = record(text={"type": "string"}, n={"type": "integer"})
 CALL = ["<|channel|>", "commentary to=functions.note ", "<|constrain|>", "json", "<|message|>"]
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def model(shared_model: LocalModel) -> LocalModel:
+    return shared_model
+
+
 def ask(**fields: Any) -> ChatRequest:
     return ChatRequest("tiny", GO, **{"think": False, **fields})
 

@@ -39,6 +39,14 @@ CHECKER = jsonschema.Draft202012Validator.FORMAT_CHECKER
 QUOTE = 34  # the token of the tiny vocabulary
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def model(shared_model: LocalModel) -> LocalModel:
+    return shared_model
+
+
 def record(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import jsonschema
 import pytest
+import pytest_asyncio
 from test_structured import CHECKER, REFUSED, SCHEMAS, sampling
 
 from chat_gguf import THINKING, token, write_chat_model
@@ -55,18 +56,23 @@ TO_CALL = {"<tool_call>": 100.0, "Ċ": 120.0, "<|im_end|>": 115.0}
 Open = Callable[[str], Awaitable[TemplatedModel]]
 
 
-@pytest.fixture
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def opened(chat_models: Path) -> AsyncIterator[Open]:
-    models: list[TemplatedModel] = []
+    """Open a model, or take the one that a test before has opened: no test changes what it says."""
+    models: dict[str, TemplatedModel] = {}
 
     async def open_model(name: str) -> TemplatedModel:
-        model = await start_model(read_model(name, chat_models / f"{name}.gguf"), CONTEXT, Settings())
-        assert isinstance(model, TemplatedModel)
-        models.append(model)
-        return model
+        if name not in models:
+            model = await start_model(read_model(name, chat_models / f"{name}.gguf"), CONTEXT, Settings())
+            assert isinstance(model, TemplatedModel)
+            models[name] = model
+        return models[name]
 
     yield open_model
-    for model in models:
+    for model in models.values():
         await model.close()
 
 
