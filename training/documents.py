@@ -78,7 +78,7 @@ def write_documents(documents: Iterator[tuple[str, list[Part]]], path: Path) -> 
         )
 
 
-def held_out(mixer: Mixer, seed: int) -> dict[str, list[dict[str, Any]]]:
+def held_out(mixer: Mixer, seed: int, count: int) -> dict[str, list[dict[str, Any]]]:
     rng = Random(seed)
     questions = [
         {"id": topic.id, "question": question, "facts": topic.facts}
@@ -88,8 +88,8 @@ def held_out(mixer: Mixer, seed: int) -> dict[str, list[dict[str, Any]]]:
     specs, schemas = read_specs(HERE / "tools_held_out.txt"), read_schemas(HERE / "passages_held_out.txt")
     return {
         "questions": questions,
-        "tools": tool_calls.held_out_cases(specs, rng, HELD_OUT, HELD_OUT_CASES),
-        "passages": passages.held_out_cases(schemas, rng, HELD_OUT, HELD_OUT_CASES),
+        "tools": tool_calls.held_out_cases(specs, rng, HELD_OUT, count),
+        "passages": passages.held_out_cases(schemas, rng, HELD_OUT, count),
     }
 
 
@@ -97,6 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", type=int, default=130000)
     parser.add_argument("--valid", type=int, default=600)
+    parser.add_argument("--cases", type=int, default=HELD_OUT_CASES, help="held-out calls and passages to measure by")
     parser.add_argument("--out", type=Path, default=HERE / "build")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
@@ -104,7 +105,9 @@ def main() -> None:
     mixer = Mixer(asked.seed)
     write_documents(mixer.documents(asked.train), asked.out / "train.jsonl")
     write_documents(mixer.documents(asked.valid), asked.out / "valid.jsonl")
-    (asked.out / "held_out.json").write_text(json.dumps(held_out(mixer, asked.seed), ensure_ascii=False, indent=1))
+    (asked.out / "held_out.json").write_text(
+        json.dumps(held_out(mixer, asked.seed, asked.cases), ensure_ascii=False, indent=1)
+    )
 
 
 if __name__ == "__main__":

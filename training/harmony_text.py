@@ -191,7 +191,9 @@ def write_message(message: Message, before: Message | None) -> list[Part]:
             arguments_text = json.dumps(arguments, ensure_ascii=False)
             return head + read_only("json", "<|message|>") + learn(arguments_text, "<|call|>")
         case Call(name, arguments):
-            head = learn("<|channel|>", f"commentary to=functions.{name} ", "<|constrain|>", "json", "<|message|>")
+            # A call of an earlier turn stands without its thought: to begin with a call is not to be learned from it.
+            write = learn if isinstance(before, Thought | NoThought) else read_only
+            head = write("<|channel|>", f"commentary to=functions.{name} ", "<|constrain|>", "json", "<|message|>")
             return open_turn(before) + head + learn(json.dumps(arguments, ensure_ascii=False), "<|call|>")
         case Answer(text):
             # Without any thought the server has opened the final channel itself (think=false).

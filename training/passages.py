@@ -12,7 +12,7 @@ from values import TRAIN, Lexicon, Values, say
 
 SLOT = re.compile(r"{(\w+)(?::(\w+))?}")
 NOT_SAID = "The passage does not say."
-MISSING_SHARE = 0.06
+MISSING_SHARE = 0.04
 RIVAL_SHARE = 0.35
 NUMBERED_SHARE = 0.2
 MOST_QUESTIONS = 4
@@ -82,6 +82,23 @@ def make_fact(schema: Schema, values: Values, keep: dict[str, Any] | None = None
     )
 
 
+def shared_words(fact: Fact) -> str:
+    """The longest run of words that question and sentence share around the subject, as the question has them.
+
+    >>> shared_words(Fact("The mayor of Cork is Ann.", "Who is the mayor of Cork?", "Cork", ("Ann",)))
+    'the mayor of Cork'
+    """
+    asked = fact.question.rstrip("?").split()
+    said = [word.rstrip(".,:;").lower() for word in fact.sentence.split()]
+    runs = ((at, end) for at in range(len(asked)) for end in range(at + 1, len(asked) + 1))
+    shared = (
+        " ".join(asked[at:end])
+        for at, end in runs
+        if any(said[start : start + end - at] == [word.lower() for word in asked[at:end]] for start in range(len(said)))
+    )
+    return max((text for text in shared if fact.subject in text), key=len, default=fact.subject)
+
+
 class Reader:
     """Makes passages, and conversations in which they are read."""
 
@@ -110,7 +127,7 @@ class Reader:
         )
 
     def reply(self, fact: Fact, answer: str) -> tuple[Message, ...]:
-        thought = Thought(f"The question is about {fact.subject}. I look in the passage.")
+        thought = Thought(f"The question is about {shared_words(fact)}. I look in the passage.")
         return (Answer(answer),) if self.rng.random() < NO_THOUGHT_SHARE else (thought, Answer(answer))
 
     def facts(self, schema: Schema) -> list[Fact]:

@@ -9,13 +9,15 @@ from typing import Any
 
 from harmony_text import Answer, Call, Conversation, Message, NoThought, OldAnswer, OldCall, Result, Thought, Tool, User
 from questions import NO_THOUGHT_SHARE, Asker, any_day, any_effort
-from values import TRAIN, Lexicon, Values, json_type, say
+from values import HELD_OUT, TRAIN, Lexicon, Values, json_type, say
 
 SLOT = re.compile(r"{(\w+)}")
 NO_TOOL_SHARE = 0.12
 RESULT_SHARE = 0.3
 EARLIER_CALLS = (0, 0, 1, 1, 2, 3)
-MADE_UP_SHARE = 0.35
+MADE_UP_SHARE = 0.55
+ANY_WORD_SHARE = 0.6  # of the verbs and things of functions that are made up
+PAIR_SHARE = 0.15
 
 VERBS = (
     "get set add remove find list open close start stop create delete update send fetch check count book cancel read write move copy "
@@ -97,6 +99,14 @@ expression|sum|The expression|with {}
 verbose|bool|Print more|with verbose {}|verbose {}
 urgent|bool|Whether it is urgent|with urgent {}
 notify|bool|Tell the others|notify {}|with notify {}"""
+PAIRS = """old|new|to/into/as
+first|second|with/and/or
+source|target|to/into/onto
+name|new_name|to/as/into
+left|right|with/and/from
+a|b|and/with/by
+one|other|with/and/beside"""
+PAIRED_KINDS = "word noun colour ident city person file path number code first title big".split()
 OPENINGS = (
     "",
     "",
@@ -196,6 +206,7 @@ class Caller:
         self.asker = asker
         self.rng = rng
         self.values = Values(rng, words)
+        self.anything = any_words(asker)
 
     def conversation(self) -> Conversation:
         specs = self.offer()
@@ -241,24 +252,46 @@ class Caller:
         return replace(spec, name=made)
 
     def make_spec(self, verb: str = "") -> Spec:
-        verb, thing = (
-            verb or self.rng.choice(VERBS),
-            self.rng.choice(OBJECTS) if self.rng.random() < 0.75 else self.values.syllables(),
-        )
+        verb = verb or (self.any_word() if self.rng.random() < ANY_WORD_SHARE else self.rng.choice(VERBS))
+        thing = self.any_word() if self.rng.random() < ANY_WORD_SHARE else self.rng.choice(OBJECTS)
+        if self.rng.random() < PAIR_SHARE:
+            return self.make_pair(verb, thing)
         rows = [self.vary_row(row) for row in self.rng.sample(PARAMETER_ROWS, self.rng.choice((1, 1, 2, 2, 3, 4)))]
         parameters = [self.make_parameter(row, at) for at, row in enumerate(rows)]
         spoken = [row for row, p in zip(rows, parameters, strict=True) if p.required or self.rng.random() < 0.6]
         words = [row[3 + self.rng.randrange(len(row) - 3)].replace("{}", "{" + row[0] + "}") for row in spoken]
         self.rng.shuffle(words) if self.rng.random() < 0.3 else None
         article = self.rng.choice(("the", "a", "the", "my", ""))
-        sentence = " ".join(f"{verb} {article} {thing} {' '.join(words)}".split())
-        name = self.rng.choice((f"{verb}_{thing}", f"{verb}_{thing}", camel(f"{verb}_{thing}"), f"{thing}_{verb}"))
-        return Spec(name, f"{verb.capitalize()} the {thing}.", tuple(parameters), (sentence,))
+        said = self.rng.choice((verb, verb, verb, verb, "what about", "I need", "is there"))
+        sentence = " ".join(f"{said} {article} {thing} {' '.join(words)}".split())
+        return Spec(self.make_name(verb, thing), f"{verb.capitalize()} the {thing}.", tuple(parameters), (sentence,))
+
+    def make_name(self, verb: str, thing: str) -> str:
+        return self.rng.choice((f"{verb}_{thing}", f"{verb}_{thing}", camel(f"{verb}_{thing}"), f"{thing}_{verb}"))
+
+    def make_pair(self, verb: str, thing: str) -> Spec:
+        """A function of two values of one kind, which only their order tells apart."""
+        first, second, words = self.rng.choice(PAIRED_NAMES)
+        kind, word = self.rng.choice(PAIRED_KINDS), self.rng.choice(words.split("/"))
+        parameters = tuple(Parameter(name, kind, camel(name).capitalize(), required=True) for name in (first, second))
+        said = self.rng.choice((verb, f"{verb} the {thing}", f"the {thing}", f"please {verb}"))
+        sentence = f"{said} {{{first}}} {word} {{{second}}}"
+        description = self.rng.choice((f"{verb.capitalize()} the {thing}.", f"{verb.capitalize()} a {thing}."))
+        return Spec(self.make_name(verb, thing), description, parameters, (sentence,))
+
+    def any_word(self) -> str:
+        """Any word at all: functions without end, which can only be told by reading them."""
+        return self.rng.choice(self.anything) if self.rng.random() < 0.7 else self.values.syllables()
 
     def vary_row(self, row: list[str]) -> list[str]:
-        """A parameter, now and then under a name that says nothing."""
-        if self.rng.random() < 0.65:
+        """A parameter, now and then under a name that says nothing, or one that only the request explains."""
+        chance = self.rng.random()
+        if chance < 0.45:
             return row
+        if chance < 0.7:
+            word = self.any_word()
+            kind = self.rng.choice((row[1], "number", "word", "person", "title"))
+            return [word, kind, f"The {word}", f"{word} {{}}", f"with {word} {{}}", f"{{}} {word}"]
         made = self.rng.choice((self.values.syllables(), f"{self.values.noun()}_{row[0]}", self.values.noun()))
         return [made, *row[1:]]
 
@@ -294,7 +327,10 @@ class Caller:
         return sentence + ending if sentence[-1] not in '.?!"`' else sentence
 
     def call(self, request: Request) -> tuple[Message, ...]:
-        return (self.think(f"I call {request.tool.name}."), Call(request.tool.name, request.arguments))
+        return (
+            self.think(f"{request.tool.description} I call {request.tool.name}."),
+            Call(request.tool.name, request.arguments),
+        )
 
     def call_and_tell(self, request: Request) -> tuple[Message, ...]:
         """Go on after the result; the call then mostly stands as the server writes history."""
@@ -345,6 +381,14 @@ def sentence_case(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
+def any_words(asker: Asker) -> tuple[str, ...]:
+    """The words of all answers that could name something, but for those that stand in held-out values."""
+    kept = {*HELD_OUT.nouns, *HELD_OUT.adjectives, *HELD_OUT.verbs}
+    said = {word for topic in asker.topics for word in re.findall(r"\b[a-z]{3,9}\b", topic.answer)}
+    return tuple(sorted(said - kept))
+
+
+PAIRED_NAMES = [line.split("|") for line in PAIRS.splitlines()]
 PARAMETER_ROWS = [line.split("|") for line in PARAMETERS.splitlines()]
 
 

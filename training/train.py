@@ -31,9 +31,10 @@ BATCH_TOKENS = 4096  # a process; two processes make a step of 8,192
 MUON_RATE, ADAM_RATE, MUON_DECAY = 0.02, 4e-3, 0.05
 WARM_UP_STEPS, LAST_RATE = 40, 0.02  # the last learning rate, as a share of the first
 LATER_RATE = 0.6  # of the first, where a run begins with another's weights
+SETTLED = 0.03  # share of such a run in which heads beside the model learn alone what the weights tell
 COPYING_ENDS = 0.03  # share of the budget spent on random tokens said twice, before any conversation
 REPEAT_SHARE = 0.06  # of the batches afterwards, or tokens that conversations lack are unlearnt
-TOPIC_SHARE = 0.4  # of the batches: questions alone, or too few are seen to learn which of 345 topics each is about
+TOPIC_SHARE = 0.3  # of the batches: questions alone, or too few are seen to learn which of 345 topics each is about
 TOPIC_WEIGHT = 0.2
 ROUNDING_STARTS = 0.75  # share of the budget after which experts compute in MXFP4
 IMBALANCE_WEIGHT = 0.01
@@ -83,7 +84,9 @@ def rate_at(fraction: float, step: int) -> float:
     return cosine * min(1.0, (step + 1) / WARM_UP_STEPS)
 
 
-def compute_loss(model: Model, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def compute_loss(
+    model: Model, batch: Batch, *, heads_alone: bool = False
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Mean weighted loss, the penalties beside it, and the loss at each position that is not padding."""
     streams, imbalance = model.run(batch.tokens, DTYPE)
     used = batch.weights > 0
@@ -91,6 +94,7 @@ def compute_loss(model: Model, batch: Batch) -> tuple[torch.Tensor, torch.Tensor
     loss, losses = WeightedLoss.apply(states, model.output.weight, batch.targets[used], weights / weights.sum())
     beside = IMBALANCE_WEIGHT * imbalance
     if batch.asked:
+        streams = [stream.detach() for stream in streams] if heads_alone else streams
         beside = beside + TOPIC_WEIGHT * compute_topic_loss(model, streams, batch.asked)
     return loss, beside, losses
 
@@ -110,7 +114,7 @@ class Run:
     def __init__(self, team: Team, member: int, chosen: argparse.Namespace, questions: Questions) -> None:
         self.team, self.member, self.model, self.questions = team, member, team.model, questions
         self.budget, self.build = chosen.minutes * 60, chosen.build
-        share = LATER_RATE if chosen.start else 1.0
+        share, self.settled = (LATER_RATE, SETTLED) if chosen.start else (1.0, 0.0)
         self.optimizers = build_optimizers(team.share_out(member), MUON_RATE * share, ADAM_RATE * share, MUON_DECAY)
         self.first_rates = [optimizer.param_groups[0]["lr"] for optimizer in self.optimizers]
         self.step, self.tokens = 0, 0
@@ -153,7 +157,7 @@ class Run:
         fraction = self.worked / self.budget
         self.model.round_experts(fraction >= ROUNDING_STARTS)
         share = rate_at(fraction, self.step)
-        loss, beside, losses = compute_loss(self.model, batch)
+        loss, beside, losses = compute_loss(self.model, batch, heads_alone=fraction < self.settled)
         (loss + beside).backward()
         length = self.team.average(self.member)
         for optimizer, rate in zip(self.optimizers, self.first_rates, strict=True):
@@ -222,9 +226,8 @@ def begin(encoder: Encoder, chosen: argparse.Namespace) -> Model:
     model = Model(Shape(topics=questions.topics))
     if chosen.start:
         model.load_state_dict(torch.load(chosen.start, weights_only=True)["model"], strict=False)
-    else:
+    elif not chosen.resume:
         wire_copying(model)
-    if not chosen.resume:
         wire_pooling(model)
         asked = [questions.ask() for _ in range(QUESTIONS)]
         learn_meanings(model.token_embd.weight.data, model.aside[0], asked)
@@ -251,7 +254,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--build", type=Path, default=BUILD, help="folder of train.jsonl, valid.jsonl and all results")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint; its minutes count")
-    parser.add_argument("--start", type=Path, help="a checkpoint to begin a new run with, of a lower learning rate")
+    parser.add_argument(
+        "--start", type=Path, help="a checkpoint to begin a new run with, at a lower rate (see unpack.py)"
+    )
     parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
     settle()

@@ -251,13 +251,17 @@ Events = AsyncGenerator[Event, None]
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a loaded model is and serves. `context` is what is served, in tokens; `size` is bytes in memory."""
+    """What a loaded model is and serves. `context` is what is served, in tokens; `size` is bytes in memory.
+
+    together: so many answers it writes at once, 0: whoever loaded it knows
+    """
 
     name: str
     context: int
     size: int
     size_on_gpu: int = 0
     capabilities: tuple[str, ...] = ()
+    together: int = 0
 
 
 class Model(Protocol):

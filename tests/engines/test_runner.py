@@ -15,8 +15,10 @@ import pytest
 
 from ossian.chat import Sampling
 from ossian.engines.child import batch_tokens
+from ossian.engines.local import start_runner
 from ossian.engines.runner import NotForThisEngine, Piece, Runner, RunnerSpec, Timings
 from ossian.errors import ModelFailed
+from ossian.settings import Settings
 from ossian.store.catalogue import ModelFile
 
 PROMPT = list(range(100, 140))
@@ -104,6 +106,14 @@ async def test_a_file_that_our_engine_cannot_run_is_refused_with_the_reason_alon
     with pytest.raises(NotForThisEngine) as error:
         await Runner(RunnerSpec(chat_models / "chatml.gguf", context=512, native=True)).start()
     assert error.value.message and not error.value.message.lower().startswith("error")
+
+
+async def test_llama_cpp_in_the_place_of_our_engine_writes_one_answer_at_a_time(chat_models: Path) -> None:
+    spec = RunnerSpec(chat_models / "chatml.gguf", context=512, together=4, native=True)
+    assert spec.seats == 4
+    runner = await start_runner(spec, Settings())
+    assert runner.spec.seats == 1
+    await runner.close()
 
 
 async def test_a_model_that_takes_too_long_is_given_up(tiny: ModelFile) -> None:

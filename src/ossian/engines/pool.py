@@ -173,9 +173,9 @@ class Pool:
         if self._closing:  # they give their memory back first, and keep what they have read
             await asyncio.wait(tuple(self._closing))
         started = time.monotonic()
-        serving = memory.serving_of(file, self.settings)
         model = await self.start(file, self._context(file, context))
-        seat = Seat(file, model, self.settings.keep_alive, asyncio.Semaphore(serving.together))
+        together = model.info.together or memory.serving_of(file, self.settings).together
+        seat = Seat(file, model, self.settings.keep_alive, asyncio.Semaphore(together))
         self._seats[file.path] = seat
         log.info(
             "loaded %s in %.1f s, %.1f GiB, context %d",

@@ -92,8 +92,10 @@ class RawModel:
 
     @property
     def info(self) -> ModelInfo:
-        size = self._runner.memory()
-        return ModelInfo(self._file.name, self._runner.context, size, capabilities=self._file.capabilities)
+        runner, file = self._runner, self._file
+        return ModelInfo(
+            file.name, runner.context, runner.memory(), capabilities=file.capabilities, together=runner.spec.seats
+        )
 
     async def close(self) -> None:
         await self._runner.close()

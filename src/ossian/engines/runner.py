@@ -82,6 +82,11 @@ class RunnerSpec:
     nice: int = 0
 
     @property
+    def seats(self) -> int:
+        """Answers written at once; llama.cpp in the place of our engine has no more than its slots."""
+        return (self.native and self.together) or self.parallel
+
+    @property
     def keeps_slots(self) -> bool:
         """Whether llama.cpp's slots are files between two loads; a text's vector is computed anew."""
         return bool(self.cache and self.cache_bytes) and not (self.native or self.embedding or self.reranking)
